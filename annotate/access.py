@@ -1,0 +1,159 @@
+"""Who may do what with campaigns, tiles, marks, basemaps and catalogues: one matrix, as data.
+
+A view fetches and authorises in one call, `get_campaign(request, uid)` and its siblings. The
+permission is looked up under the URL's own name and method, so a URL without a row lets nobody in,
+and the test that walks every URL × role reads the same rows.
+"""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from annotate.models import Basemap, Campaign, Catalogue, Mark, Membership, Participant, Role, User, Visit
+from annotate.services.participants import participant_of
+from mlcore.errors import NotAllowed, NotFound
+
+# Besides the roles of a campaign: anyone at all, anyone signed in, and the site's staff. On an
+# object of a private campaign the first two mean its members only.
+ANYONE = "anyone"
+SIGNED_IN = "signed_in"
+STAFF = "staff"
+
+Permission = frozenset[str]
+Matrix = Mapping[str, Mapping[str, Permission]]
+
+MEMBERS: Permission = frozenset(Role.values)
+DRAWERS: Permission = frozenset({Role.ANNOTATOR, Role.REVIEWER, Role.LEAD})
+LEADS: Permission = frozenset({Role.LEAD})
+READERS: Permission = frozenset({ANYONE}) | MEMBERS
+PEOPLE: Permission = frozenset({SIGNED_IN}) | MEMBERS
+STAFF_ONLY: Permission = frozenset({STAFF})
+
+# {URL name: {method: who}}. Staff may do everything; HEAD counts as GET.
+MATRIX: Matrix = {}
+
+
+class SignInNeeded(NotAllowed):
+    """The asker is not signed in: pages redirect to the sign-in, the API answers 401."""
+
+    code = "sign_in"
+
+
+def permission_of(request: HttpRequest, matrix: Matrix) -> Permission:
+    """The row of this request's URL and method; empty, so nobody, where there is none."""
+    name = request.resolver_match.view_name if request.resolver_match else ""
+    method = "GET" if request.method in ("HEAD", "OPTIONS") else str(request.method)
+    return matrix.get(name, {}).get(method, frozenset())
+
+
+def roles_in(user: User, campaign: Campaign | None) -> frozenset[str]:
+    """What the user is to the campaign (or to the site, without one)."""
+    roles: set[str] = set()
+    public = campaign is None or campaign.visibility == Campaign.Visibility.PUBLIC
+    if public:
+        roles.add(ANYONE)
+    if not user.is_authenticated:
+        return frozenset(roles)
+    if public:
+        roles.add(SIGNED_IN)
+    if user.is_staff:
+        roles |= {ANYONE, SIGNED_IN, STAFF, *Role.values}
+    if campaign is not None:
+        roles |= set(Membership.objects.filter(campaign=campaign, user=user).values_list("role", flat=True))
+    return frozenset(roles)
+
+
+def authorise(request: HttpRequest, campaign: Campaign | None = None, *, matrix: Matrix = MATRIX) -> None:
+    """Refuse unless the asker's roles meet the URL's row.
+
+    Raises:
+        NotFound: The campaign is private and the asker no member: its existence stays unsaid.
+        SignInNeeded: Somebody signed in might be allowed.
+        NotAllowed: The asker sees the campaign but may not do this.
+    """
+    roles = roles_in(request.user, campaign)
+    if roles & permission_of(request, matrix):
+        return
+    if not request.user.is_authenticated:
+        raise SignInNeeded(_("Sign in to do this."))
+    if campaign is not None and not roles:
+        raise NotFound(_("There is nothing at this address, or it is not open to you."))
+    if campaign is None:
+        raise NotAllowed(_("Only the site's staff may do this."))
+    raise NotAllowed(
+        _("Your role in “%(name)s” does not allow this; ask one of its leads.") % {"name": campaign.name}
+    )
+
+
+def get_campaign(request: HttpRequest, uid: UUID, *, matrix: Matrix = MATRIX) -> Campaign:
+    """The campaign, if the asker may do with it what this URL does."""
+    campaign = Campaign.objects.filter(uid=uid).first()
+    if campaign is None:
+        raise NotFound(_("There is no campaign at this address."))
+    authorise(request, campaign, matrix=matrix)
+    return campaign
+
+
+def get_visit(request: HttpRequest, uid: UUID) -> Visit:
+    """The asker's own visit; nobody else's, whatever the role."""
+    visit = Visit.objects.select_related("tile__campaign", "participant").filter(uid=uid).first()
+    if visit is None:
+        raise NotFound(_("There is no visit at this address."))
+    authorise(request, visit.tile.campaign)
+    if visit.participant.user_id != request.user.pk:
+        raise NotFound(_("There is no visit of yours at this address."))
+    return visit
+
+
+def get_mark(request: HttpRequest, uid: UUID) -> Mark:
+    """The asker's own mark; nobody else's, whatever the role."""
+    mark = Mark.objects.select_related("visit__tile__campaign", "visit__participant").filter(uid=uid).first()
+    if mark is None:
+        raise NotFound(_("There is no mark at this address."))
+    authorise(request, mark.visit.tile.campaign)
+    if mark.visit.participant.user_id != request.user.pk:
+        raise NotFound(_("There is no mark of yours at this address."))
+    return mark
+
+
+def get_basemap(request: HttpRequest, uid: UUID) -> Basemap:
+    """A basemap the asker added, or one of a campaign the asker may see; staff see all."""
+    basemap = Basemap.objects.filter(uid=uid).first()
+    if basemap is None:
+        raise NotFound(_("There is no basemap at this address."))
+    user = request.user
+    own = user.is_authenticated and (
+        user.is_staff or (basemap.added_by is not None and basemap.added_by.user_id == user.pk)
+    )
+    seen = Campaign.objects.visible_to(user).filter(
+        Q(basemaps=basemap) | Q(basemaps__derived=basemap) | Q(basemaps__derived_from=basemap)
+    )
+    if own or seen.exists():
+        authorise(request)
+        return basemap
+    if not user.is_authenticated:
+        raise SignInNeeded(_("Sign in to see this basemap."))
+    raise NotFound(_("There is no basemap at this address, or it is not open to you."))
+
+
+def get_catalogue(request: HttpRequest, uid: UUID) -> Catalogue:
+    """A catalogue of a campaign the asker may see, or one that belongs to no campaign."""
+    catalogue = Catalogue.objects.select_related("campaign").filter(uid=uid).first()
+    if catalogue is None:
+        raise NotFound(_("There is no catalogue at this address."))
+    authorise(request, catalogue.campaign)
+    return catalogue
+
+
+def me(request: HttpRequest) -> Participant:
+    """The participant who is asking.
+
+    Raises:
+        SignInNeeded: Nobody is signed in.
+    """
+    if not request.user.is_authenticated:
+        raise SignInNeeded(_("Sign in to do this."))
+    return participant_of(request.user)

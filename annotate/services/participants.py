@@ -1,0 +1,13 @@
+"""Who is at work: the participant behind a signed-in user."""
+
+import secrets
+
+from annotate.models import Participant, User
+
+
+def participant_of(user: User) -> Participant:
+    """The user's participant, made at first need."""
+    participant, _ = Participant.objects.get_or_create(
+        user=user, defaults={"pseudonym": f"p-{secrets.token_hex(6)}"}
+    )
+    return participant

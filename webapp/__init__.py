@@ -1,0 +1,1 @@
+"""Puts the rooms together: settings, Celery, the URL tree, the one exception handler."""

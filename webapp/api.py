@@ -1,0 +1,91 @@
+"""The one place where refusals become HTTP answers, for the API and for pages."""
+
+from collections.abc import Callable
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from rest_framework import authentication, exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_exception_handler
+
+from annotate.access import SignInNeeded
+from mlcore.errors import Conflict, InvalidInput, NotAllowed, NotFound, TektiteError
+
+STATUS_OF: dict[type[TektiteError], int] = {
+    SignInNeeded: 401,
+    InvalidInput: 400,
+    NotAllowed: 403,
+    NotFound: 404,
+    Conflict: 409,
+}
+
+
+def status_of(error: TektiteError) -> int:
+    """The HTTP status of a refusal; 400 where its class says nothing more exact."""
+    return next((status for kind, status in STATUS_OF.items() if isinstance(error, kind)), 400)
+
+
+def body_of(error: TektiteError) -> dict[str, object]:
+    """The JSON body of a refusal: {"code", "message"} and, for a conflict, "current"."""
+    body: dict[str, object] = {"code": error.code, "message": error.message}
+    if isinstance(error, Conflict) and error.current is not None:
+        body["current"] = error.current
+    return body
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """Answers 401, not 403, to those who are not signed in, so that the page can ask them to."""
+
+    def authenticate_header(self, request: HttpRequest) -> str:
+        return "Session"
+
+
+def exception_handler(error: Exception, context: dict[str, object]) -> Response | None:
+    """Every refusal of the API: {"code", "message", …}; field errors come in "fields"."""
+    if isinstance(error, TektiteError):
+        return Response(body_of(error), status=status_of(error))
+    response = drf_exception_handler(error, context)
+    if response is None:
+        return None
+    if isinstance(error, exceptions.ValidationError):
+        response.data = {"code": "invalid", "message": _sentence(error.detail), "fields": error.detail}
+    elif isinstance(error, Http404):
+        response.data = {"code": "not_found", "message": _("There is nothing at this address.")}
+    elif isinstance(error, PermissionDenied):
+        response.data = {"code": "not_allowed", "message": str(error) or _("You may not do this.")}
+    elif isinstance(error, exceptions.APIException):
+        response.data = {"code": error.default_code, "message": str(error.detail)}
+    return response
+
+
+def _sentence(detail: object) -> str:
+    if isinstance(detail, dict):
+        return " ".join(
+            _sentence(value) if key == "non_field_errors" else f"{key}: {_sentence(value)}"
+            for key, value in detail.items()
+        )
+    if isinstance(detail, list):
+        return " ".join(_sentence(value) for value in detail)
+    return str(detail)
+
+
+class RefusalMiddleware:
+    """Turns a refusal that a page's view raised into a page that says it in words."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, TektiteError):
+            return None
+        if isinstance(error, SignInNeeded) and not request.path.startswith("/api/"):
+            return redirect(f"/accounts/login/?next={request.get_full_path()}")
+        status = status_of(error)
+        if request.path.startswith("/api/"):
+            return JsonResponse(body_of(error), status=status)
+        return render(request, "refusal.html", {"refusal": error, "status": status}, status=status)
