@@ -1,0 +1,1 @@
+"""What to ask people next: uncertainty and diversity."""

@@ -1,0 +1,1 @@
+"""Lists of craters beside each other: matching."""

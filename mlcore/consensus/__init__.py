@@ -1,0 +1,1 @@
+"""From many people's marks to one settled feature."""

@@ -1,0 +1,1 @@
+"""Files that scientists exchange, in and out."""

@@ -1,0 +1,1 @@
+"""Rasters: reading, converting, cutting, deriving."""
