@@ -10,7 +10,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def nav_link(context: template.Context, url_name: str, label: str, *args: object) -> SafeString:
-    """An <a>, with aria-current on its own page and on those below it; nothing where the URL has no page yet."""
+    """An <a> that knows whether it leads here or above here; nothing where the URL has no page yet."""
     try:
         url = reverse(url_name, args=args)
     except NoReverseMatch:
