@@ -96,7 +96,7 @@ def _fine_offsets(lat: float, angle: float, n: int) -> tuple[Floats, Floats]:
     """
     bearings = np.linspace(0.0, 360.0, n + 1)
     while True:
-        d_lon, rim_lat = turn(lat, bearings, angle)
+        d_lon, rim_lat = turn(lat, bearings % 360.0, angle)
         step = np.abs((np.diff(d_lon) + 180.0) % 360.0 - 180.0)
         coarse = (step > _MAX_LON_STEP_DEG) & (np.diff(bearings) > 1e-10)
         if not coarse.any():
