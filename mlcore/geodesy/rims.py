@@ -206,7 +206,7 @@ def rim_polygons(
 
 def _rim_batch(lons: Floats, lats: Floats, diameters_m: Floats, radius_m: float) -> NDArray[np.object_]:
     """rim_polygons for as many as fit in memory: in bulk away from the poles and the seam."""
-    bearings = np.linspace(360.0, 0.0, RING_POINTS + 1)
+    bearings = np.linspace(360.0, 0.0, RING_POINTS + 1) % 360.0
     angles = diameters_m / 2.0 / radius_m
     with np.errstate(invalid="ignore"):
         d_lon, rim_lats = turn(lats[:, None], bearings[None, :], angles[:, None])

@@ -15,8 +15,9 @@ _WORLD = shapely.box(-180.0, -90.0, 180.0, 90.0)
 def _unwrapped(coordinates: Floats) -> tuple[Floats, float]:
     """A closed ring with longitudes made continuous, and by how much it ends east of where it began."""
     steps = np.diff(coordinates[:, 0])
-    lons = coordinates[0, 0] + np.concatenate([[0.0], np.cumsum((steps + 180.0) % 360.0 - 180.0)])
-    return np.column_stack([lons, coordinates[:, 1]]), float(np.round((lons[-1] - lons[0]) / 360.0) * 360.0)
+    # Whole turns are added, so that longitudes which need none keep every digit.
+    turns = -360.0 * np.concatenate([[0.0], np.cumsum(np.round(steps / 360.0))])
+    return coordinates + np.column_stack([turns, np.zeros_like(turns)]), float(turns[-1])
 
 
 def _strip_over_pole(outline: Floats, turn: float) -> Polygon:
