@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from rest_framework import authentication, exceptions
+from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
@@ -33,13 +33,6 @@ def body_of(error: TektiteError) -> dict[str, object]:
     if isinstance(error, Conflict) and error.current is not None:
         body["current"] = error.current
     return body
-
-
-class SessionAuthentication(authentication.SessionAuthentication):
-    """Answers 401, not 403, to those who are not signed in, so that the page can ask them to."""
-
-    def authenticate_header(self, request: HttpRequest) -> str:
-        return "Session"
 
 
 def exception_handler(error: Exception, context: dict[str, object]) -> Response | None:

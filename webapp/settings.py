@@ -174,7 +174,7 @@ MAX_RASTER_PX = env.int("MAX_RASTER_PX", default=4_000_000_000)
 # -- API ----------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["webapp.api.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["webapp.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],

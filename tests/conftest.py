@@ -1,0 +1,86 @@
+"""The cast and the ground of all tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+from pytest_django import Settings
+
+from annotate.models import User
+
+REAL_DATA = Path(django_settings.BASE_DIR).parent / "shared" / "data"
+
+
+def pytest_configure() -> None:
+    # WhiteNoise warns about a missing folder, and warnings are errors here.
+    Path(django_settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def plain_surroundings(settings: Settings) -> None:
+    """Fast passwords, no mail, and pages over http; tests of safety start processes of their own."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.SECURE_SSL_REDIRECT = False
+
+
+@pytest.fixture
+def media(tmp_path: Path, settings: Settings) -> Path:
+    """An empty MEDIA_ROOT."""
+    folder = tmp_path / "media"
+    folder.mkdir()
+    settings.MEDIA_ROOT = str(folder)
+    return folder
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    """Make somebody with a sign-in: make_user("ada"), make_user("root", is_staff=True)."""
+
+    def make(username: str, **fields: object) -> User:
+        return User.objects.create_user(
+            username, f"{username}@example.org", "correct horse battery", **fields
+        )
+
+    return make
+
+
+@pytest.fixture
+def lead(make_user: Callable[..., User]) -> User:
+    return make_user("lead")
+
+
+@pytest.fixture
+def annotator(make_user: Callable[..., User]) -> User:
+    return make_user("annotator")
+
+
+@pytest.fixture
+def reviewer(make_user: Callable[..., User]) -> User:
+    return make_user("reviewer")
+
+
+@pytest.fixture
+def stranger(make_user: Callable[..., User]) -> User:
+    """Signed in, and a member of nothing."""
+    return make_user("stranger")
+
+
+@pytest.fixture
+def staff(make_user: Callable[..., User]) -> User:
+    return make_user("staff", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def client_of() -> Callable[[User | None], Client]:
+    """A browser's client, signed in as the user, or as nobody."""
+
+    def sign_in(user: User | None) -> Client:
+        client = Client()
+        if user is not None:
+            client.force_login(user)
+        return client
+
+    return sign_in
