@@ -8,11 +8,12 @@ and the test that walks every URL × role reads the same rows.
 from collections.abc import Mapping
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from annotate.models import Basemap, Campaign, Catalogue, Mark, Membership, Participant, Role, User, Visit
+from annotate.models.basemap import BasemapQuerySet
 from annotate.services.participants import participant_of
 from mlcore.errors import NotAllowed, NotFound
 
@@ -33,7 +34,25 @@ PEOPLE: Permission = frozenset({SIGNED_IN}) | MEMBERS
 STAFF_ONLY: Permission = frozenset({STAFF})
 
 # {URL name: {method: who}}. Staff may do everything; HEAD counts as GET.
-MATRIX: Matrix = {}
+MATRIX: Matrix = {
+    "annotate:campaign_list": {"GET": READERS},
+    "annotate:campaign_new": {"GET": PEOPLE, "POST": PEOPLE},
+    "annotate:campaign_new_tiles": {"GET": PEOPLE},
+    "annotate:campaign": {"GET": READERS},
+    "annotate:campaign_settings": {"GET": LEADS, "POST": LEADS},
+    "annotate:campaign_members": {"GET": LEADS, "POST": LEADS},
+    "annotate:campaign_join": {"POST": PEOPLE},
+    "annotate:label": {"GET": DRAWERS},
+    "annotate:basemap_list": {"GET": READERS},
+    "annotate:basemap_new": {"GET": PEOPLE, "POST": PEOPLE},
+    "annotate:basemap": {"GET": READERS},
+    "annotate:basemap_status": {"GET": READERS},
+    "annotate:basemap_tile": {"GET": READERS},
+    "annotate:basemap_retry": {"POST": PEOPLE},
+    "annotate:catalogue_list": {"GET": READERS},
+    "annotate:catalogue_import": {"GET": PEOPLE, "POST": PEOPLE},
+    "annotate:catalogue": {"GET": READERS},
+}
 
 
 class SignInNeeded(NotAllowed):
@@ -119,19 +138,35 @@ def get_mark(request: HttpRequest, uid: UUID) -> Mark:
     return mark
 
 
+def basemaps_for(user: User) -> BasemapQuerySet:
+    """The basemaps that the user added and those of campaigns open to the user; staff see all."""
+    if user.is_authenticated and user.is_staff:
+        return Basemap.objects.all()
+    campaigns = Campaign.objects.visible_to(user)
+    seen = (
+        Q(campaigns__in=campaigns)
+        | Q(derived__campaigns__in=campaigns)
+        | Q(derived_from__campaigns__in=campaigns)
+    )
+    if user.is_authenticated:
+        seen |= Q(added_by__user=user) | Q(derived_from__added_by__user=user)
+    return Basemap.objects.filter(pk__in=Basemap.objects.filter(seen).values("pk"))
+
+
+def catalogues_for(user: User) -> QuerySet[Catalogue]:
+    """The catalogues of campaigns open to the user, and those of no campaign."""
+    return Catalogue.objects.filter(
+        Q(campaign=None) | Q(campaign__in=Campaign.objects.visible_to(user).values("pk"))
+    )
+
+
 def get_basemap(request: HttpRequest, uid: UUID) -> Basemap:
     """A basemap the asker added, or one of a campaign the asker may see; staff see all."""
     basemap = Basemap.objects.filter(uid=uid).first()
     if basemap is None:
         raise NotFound(_("There is no basemap at this address."))
     user = request.user
-    own = user.is_authenticated and (
-        user.is_staff or (basemap.added_by is not None and basemap.added_by.user_id == user.pk)
-    )
-    seen = Campaign.objects.visible_to(user).filter(
-        Q(basemaps=basemap) | Q(basemaps__derived=basemap) | Q(basemaps__derived_from=basemap)
-    )
-    if own or seen.exists():
+    if basemaps_for(user).filter(pk=basemap.pk).exists():
         authorise(request)
         return basemap
     if not user.is_authenticated:
