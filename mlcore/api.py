@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from mlcore.artifact import ModelCard, read_card
-from mlcore.crater_detector import pyramid
 from mlcore.crater_detector.detection import Detection
 from mlcore.crater_detector.merging import merge_detections
-from mlcore.crater_detector.pyramid import Window
 from mlcore.errors import InvalidInput
 from mlcore.events import EventLog, read_events, request_cancel
+from mlcore.raster import pyramid
 from mlcore.raster.grid import Grid
+from mlcore.raster.pyramid import Window
 
 __all__ = [
     "ARTIFACT_FOLDER", "EXIT_CANCELLED", "EXIT_FAILED", "Detection", "EvaluateJob", "EventLog", "Job",
@@ -213,7 +213,7 @@ def plan_windows(grid: Grid, card: ModelCard, *, min_diameter_m: float | None = 
         min_diameter_m: Smallest crater wanted; the card's when None.
 
     Returns:
-        Windows in the grid's pixels; see mlcore.crater_detector.pyramid.
+        Windows in the grid's pixels; see mlcore.raster.pyramid.
     """
     return pyramid.plan_windows(
         grid,

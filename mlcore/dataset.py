@@ -4,7 +4,8 @@
     samples.jsonl   one line per sample: where it lies and what is labelled in it
     arrays/         00000_elevation.npy (float32, NaN where unknown), 00000_side.npy (uint8)
 
-The same labels freeze to the same hash on any machine. Training needs numpy alone to read it.
+The same labels freeze to the same hash on any machine. Reading it needs neither rasterio nor shapely
+nor a database.
 """
 
 import hashlib
@@ -19,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore.errors import InvalidInput
+from mlcore.raster.grid import Grid
+from mlcore.raster.pyramid import Scale, Window, scale_of
 from mlcore.split import SIDES, UNLABELLED, split_codes, split_side
 
 __all__ = [
@@ -40,12 +43,14 @@ class CircleLabel:
         y_px: Downwards from its top edge.
         diameter_px: Rim to rim.
         weight: How much it counts, 0–1: the existence probability that people's skill gives.
+        number: Which circle of the grid it is: the same circle in two samples has the same number.
     """
 
     x_px: float
     y_px: float
     diameter_px: float
     weight: float = 1.0
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,8 @@ class Sample:
         side: (H, W) uint8: UNLABELLED where not fully searched, else TRAIN, VALIDATION or TEST.
         craters: Settled craters that meet the sample.
         negatives: Proposals that people rejected.
-        resolution_m_per_px: Ground size of a pixel.
-        lon: Of the middle, degrees.
-        lat: Of the middle, degrees.
-        body: Key of mlcore.bodies.BODIES.
-        factor: Ground pixel ÷ that of the grid it was cut from.
+        grid: The grid it was cut from.
+        window: Where on the grid, and at which level.
         min_diameter_px: Craters from here up are all labelled; smaller ones may be there unlabelled.
     """
 
@@ -69,29 +71,33 @@ class Sample:
     side: NDArray[np.uint8]
     craters: list[CircleLabel]
     negatives: list[CircleLabel]
-    resolution_m_per_px: float
-    lon: float
-    lat: float
-    body: str
-    factor: int
+    grid: Grid
+    window: Window
     min_diameter_px: float
+
+    @property
+    def scale(self) -> Scale:
+        """How its pixels lie on the grid."""
+        return scale_of(self.grid, self.window)
+
+    @property
+    def resolution_m_per_px(self) -> float:
+        """Ground size of a pixel."""
+        return self.grid.resolution_m_per_px * self.window.factor
 
     def described(self) -> dict[str, Any]:
         """All but the arrays, JSON-serialisable and rounded so that the hash is stable."""
         return {
             "craters": [_rounded(circle) for circle in self.craters],
             "negatives": [_rounded(circle) for circle in self.negatives],
-            "resolution_m_per_px": round(self.resolution_m_per_px, 4),
-            "lon": round(self.lon, 6),
-            "lat": round(self.lat, 6),
-            "body": self.body,
-            "factor": self.factor,
+            "grid": self.grid.to_json(),
+            "window": self.window.to_json(),
             "min_diameter_px": round(self.min_diameter_px, 3),
         }
 
 
 def _rounded(circle: CircleLabel) -> dict[str, float]:
-    return {name: round(float(value), 3) for name, value in asdict(circle).items()}
+    return {name: round(value, 3) for name, value in asdict(circle).items()}
 
 
 @dataclass(frozen=True)
@@ -239,12 +245,15 @@ class Dataset:
     def __getitem__(self, number: int) -> Sample:
         described = dict(self._lines[number])
         stem = f"{number:05d}"
+        grid, window = described.pop("grid"), described.pop("window")
         for name in ("craters", "negatives"):
             described[name] = [CircleLabel(**circle) for circle in described[name]]
         return Sample(
             elevation_m=np.load(self.folder / ARRAYS_FOLDER / f"{stem}_elevation.npy", allow_pickle=False),
             side=np.load(self.folder / ARRAYS_FOLDER / f"{stem}_side.npy", allow_pickle=False),
             **described,
+            grid=Grid.from_json(grid),
+            window=Window.from_json(window),
         )
 
     def __iter__(self) -> Iterator[Sample]:

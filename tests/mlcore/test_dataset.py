@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from mlcore import split
+from mlcore.api import PredictJob, Window
 from mlcore.dataset import CircleLabel, Dataset, Sample, write_dataset
 from mlcore.errors import InvalidInput
+
+GRID = PredictJob.example().grid
 
 
 def make_sample(seed: int = 0) -> Sample:
@@ -14,7 +17,7 @@ def make_sample(seed: int = 0) -> Sample:
     side[:, 30:] = split.TEST
     craters = [CircleLabel(10, 12, 8.0, 0.9), CircleLabel(35.5, 3, 6)]
     elevation = random.normal(size=(32, 40)).astype(np.float32)
-    return Sample(elevation, side, craters, [CircleLabel(5, 5, 7)], 100.0, 12.0, -3.0, "moon", 1, 5.0)
+    return Sample(elevation, side, craters, [CircleLabel(5, 5, 7)], GRID, Window.example(), 5.0)
 
 
 def freeze(folder: Path, seeds: tuple[int, ...] = (0, 1)):

@@ -3,7 +3,7 @@ import pytest
 from pyproj import CRS
 
 from mlcore.api import ModelCard, plan_windows
-from mlcore.crater_detector import pyramid
+from mlcore.raster import pyramid
 from mlcore.raster.grid import Grid
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlcore import geodesy
 from mlcore.bodies import get_body
@@ -61,7 +62,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Scale:
-    """How a window's square level pixels lie on the grid.
+    """How a window's square level pixels lie on the grid: level pixel 0 begins at the window's corner.
 
     Attributes:
         resolution_m_per_px: Ground size of a level pixel.
@@ -98,6 +99,17 @@ def scale_of(grid: Grid, window: Window) -> Scale:
     width = max(1, round(window.width_px * width_m / edge_m))
     height = max(1, round(window.height_px * height_m / edge_m))
     return Scale(edge_m, width, height, window.width_px / width, window.height_px / height)
+
+
+def pixels_of(
+    grid: Grid, lon: NDArray[np.float64], lat: NDArray[np.float64], near_x_px: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Grid pixels of places, (n,) degrees each, on that turn around the body that is nearest to near_x_px."""
+    x, y = grid.pixel(lon, lat)
+    seam, _ = grid.pixel(np.array([-180.0 + 1e-9, 180.0 - 1e-9]), np.zeros(2))
+    turn = abs(float(seam[1] - seam[0]))
+    # Only cylindrical and geographic grids repeat themselves; elsewhere both sides of 180° are one place.
+    return (x + np.round((near_x_px - x) / turn) * turn if turn > 1 else x), y
 
 
 def factors(grid: Grid, min_diameter_m: float) -> list[int]:
