@@ -1,4 +1,4 @@
-"""What is wrong with this installation, each with an id and a remedy: `manage.py check --database default`."""
+"""What this installation lacks, each with an id and a remedy: `manage.py check --database default`."""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.cache import cache
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 from django.db.utils import Error as DatabaseError
 from redis.exceptions import RedisError

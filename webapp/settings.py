@@ -118,7 +118,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Tektite <tektite@loc
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
 
-# -- Safety of the connection: on unless DEBUG or INSECURE_HTTP (bin/run's local start) says otherwise --------
+# -- Safety of the connection: on unless DEBUG or INSECURE_HTTP (bin/run's local start) says otherwise --
 
 INSECURE_HTTP = env.bool("INSECURE_HTTP", default=DEBUG)
 SESSION_COOKIE_SECURE = not INSECURE_HTTP
@@ -138,7 +138,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF, NONCE],
         "style-src": [SELF],
-        # Leaflet moves its panes by element.style, which this does not cover; no style="" attributes anywhere.
+        # Leaflet moves its panes by element.style, which this does not cover; style="" it does.
         "img-src": [SELF, "data:", "blob:"],
         "font-src": [SELF],
         "connect-src": [SELF],

@@ -14,7 +14,7 @@ class ModuleManifestStorage(CompressedManifestStaticFilesStorage):
     def url_converter(
         self, name: str, hashed_files: dict[str, str], template: str | None = None
     ) -> Callable[[re.Match[str]], str]:
-        """Leave `import("tektite/geo/ring")` alone: the import map resolves bare names, in JSDoc nobody does."""
+        """Leave `import("tektite/geo/ring")` alone: the import map resolves bare names."""
         convert = super().url_converter(name, hashed_files, template)
 
         def converter(match: re.Match[str]) -> str:

@@ -89,3 +89,6 @@ start_redis() {
 }
 
 stop_redis() { redis_private shutdown || true; }
+
+# The sockets' folder goes last, once nobody listens in it.
+remove_sockets() { rmdir "$SOCKETS" 2>/dev/null || true; }

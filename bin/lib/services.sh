@@ -1,0 +1,58 @@
+# The web server, beat and the workers, as children of bin/run that do not outlive it. Sourced, never run.
+# shellcheck shell=bash
+
+declare -A SERVICES=() # name → process id, which is also its process group
+
+# serve NAME COMMAND…: each in a group of its own, so that Ctrl-C reaches only bin/run, which stops them in order
+serve() {
+  local name=$1
+  shift
+  setsid setpriv --pdeathsig TERM "$@" >>"$VAR/log/$name.log" 2>&1 </dev/null 9>&- &
+  SERVICES[$name]=$!
+}
+
+worker() { # worker NAME OPTION…
+  local name=$1
+  shift
+  serve "worker-$name" celery --app webapp --quiet worker --queues "$name" --hostname "$name@%h" \
+    --loglevel INFO --without-mingle "$@"
+}
+
+start_services() {
+  serve web gunicorn webapp.wsgi --bind "$HOST:$PORT" --workers "$WEB_CONCURRENCY" --timeout 300 \
+    --preload --no-control-socket --access-logfile "$VAR/log/access.log"
+  serve beat celery --app webapp --quiet beat --schedule "$VAR/beat-schedule" --pidfile= --loglevel INFO
+  worker default --concurrency 2
+  # One process per accelerator; it takes one task at a time and gives the rest of the queue to others.
+  worker gpu --concurrency 1 --prefetch-multiplier 1
+}
+
+alive() { kill -0 -- "-$1" 2>/dev/null; }
+
+# A worker that gets QUIT puts its task back into the queue, for the next start; TERM would wait for its end.
+stop_services() {
+  local name pid deadline=$((SECONDS + 20))
+  for name in "${!SERVICES[@]}"; do
+    case $name in
+      worker-*) kill -QUIT "${SERVICES[$name]}" 2>/dev/null || true ;;
+      *) kill -TERM "${SERVICES[$name]}" 2>/dev/null || true ;;
+    esac
+  done
+  for pid in "${SERVICES[@]}"; do
+    while alive "$pid" && ((SECONDS < deadline)); do sleep 0.1; done
+    ! alive "$pid" || kill -KILL -- "-$pid" 2>/dev/null || true
+  done
+  SERVICES=()
+}
+
+# wait_for PID: until it ends, with its status; meanwhile all services have to live. Without a PID: for ever.
+wait_for() {
+  local pid name status=0
+  wait -n -p pid "$@" "${SERVICES[@]}" || status=$?
+  [[ $pid != "${1:-}" ]] || return "$status"
+  for name in "${!SERVICES[@]}"; do
+    [[ ${SERVICES[$name]} != "$pid" ]] || break
+  done
+  tail -n 15 "$VAR/log/$name.log" >&2
+  die "$name ended by itself (the lines above are the end of $VAR/log/$name.log)."
+}
