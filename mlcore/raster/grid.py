@@ -1,5 +1,6 @@
 """A campaign's grid: a projection, an origin and a square pixel, cut into map tiles and windows."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -9,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
+from mlcore.bodies import get_body
+from mlcore.geodesy import distance_m, normalise_lon
+
 MAP_TILE_PX = 256
+# Projections in which x grows evenly with longitude, so that a turn of 360° is a step in x.
+_CYLINDRICAL = re.compile(r"\+proj=(longlat|eqc|merc|cea|mill)\b")
+_LON_0 = re.compile(r"\+lon_0=(\S+)")
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -19,13 +28,13 @@ class Grid:
     Attributes:
         body: Key of mlcore.bodies.BODIES.
         crs_wkt: WKT of the projection (geographic or projected) of the basemap that gave the grid.
-        proj4: The same for the browser, in proj4js's words, with +R or +a/+b.
+        proj4: The same for the browser, in proj4js's words, with +a and +b.
         origin_x: Projected x of the left edge of pixel 0, in the CRS's units.
         origin_y: Projected y of the top edge of pixel 0.
         pixel_size: Edge of a pixel in the CRS's units (metres or degrees).
         width_px: Pixels that carry imagery, rightwards.
         height_px: Pixels that carry imagery, downwards.
-        resolution_m_per_px: Ground size of a pixel at the middle of the grid.
+        resolution_m_per_px: Ground size of a pixel at the middle of the grid (root of its area).
     """
 
     body: str
@@ -57,24 +66,71 @@ class Grid:
         crs = CRS.from_wkt(self.crs_wkt)
         return Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
 
-    def lonlat(
-        self, x_px: NDArray[np.float64] | float, y_px: NDArray[np.float64] | float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Longitude and latitude, degrees, east-positive −180…180, of pixel positions (arrays or numbers)."""
+    @cached_property
+    def turn_px(self) -> float | None:
+        """Pixels in 360° of longitude; None where x does not grow evenly with longitude."""
+        if not _CYLINDRICAL.search(self.proj4):
+            return None
+        if "+proj=longlat" in self.proj4:
+            return 360.0 / self.pixel_size
+        middle = _LON_0.search(self.proj4)
+        lon_0 = float(middle[1]) if middle else 0.0
+        x, _ = self._to_lonlat.transform([lon_0, lon_0 + 60.0], [0.0, 0.0], direction="INVERSE")
+        return 6.0 * float(x[1] - x[0]) / self.pixel_size
+
+    def lonlat(self, x_px: Floats | float, y_px: Floats | float) -> tuple[Floats, Floats]:
+        """Places of pixel positions.
+
+        Args:
+            x_px: Pixels, array or number.
+            y_px: Pixels, in the same shape.
+
+        Returns:
+            Longitudes in [-180, 180) and latitudes, degrees; inf outside what the projection shows.
+        """
         x = self.origin_x + np.asarray(x_px, dtype=float) * self.pixel_size
         y = self.origin_y - np.asarray(y_px, dtype=float) * self.pixel_size
         lon, lat = self._to_lonlat.transform(x, y)
-        return (np.asarray(lon) + 180.0) % 360.0 - 180.0, np.asarray(lat)
+        lon, lat = np.asarray(lon), np.asarray(lat)
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isfinite(lon), normalise_lon(lon), lon), lat
 
     def pixel(
-        self,
-        lon: NDArray[np.float64] | float | Sequence[float],
-        lat: NDArray[np.float64] | float | Sequence[float],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Pixel positions of longitudes and latitudes in degrees; inverse of lonlat up to whole turns."""
+        self, lon: Floats | float | Sequence[float], lat: Floats | float | Sequence[float]
+    ) -> tuple[Floats, Floats]:
+        """Pixel positions of places; inverse of lonlat.
+
+        Of positions a whole turn apart (a grid that runs from 0° to 360°, or across ±180°) the one
+        nearest to the grid's middle is taken.
+
+        Args:
+            lon: Degrees, array or number, any number of turns.
+            lat: Degrees, in the same shape.
+
+        Returns:
+            x and y in pixels.
+        """
         x, y = self._to_lonlat.transform(
             np.asarray(lon, dtype=float), np.asarray(lat, dtype=float), direction="INVERSE"
         )
-        return (np.asarray(x) - self.origin_x) / self.pixel_size, (
-            self.origin_y - np.asarray(y)
-        ) / self.pixel_size
+        x_px = (np.asarray(x) - self.origin_x) / self.pixel_size
+        if self.turn_px:
+            turns = np.round((x_px - self.width_px / 2.0) / self.turn_px)
+            x_px = x_px - turns * self.turn_px
+        return x_px, (self.origin_y - np.asarray(y)) / self.pixel_size
+
+    def edges_m(self, x_px: Floats | float, y_px: Floats | float) -> tuple[Floats, Floats]:
+        """True ground size of pixels: on most grids it differs from place to place and between x and y.
+
+        Args:
+            x_px: Positions of pixel centres, array or number.
+            y_px: In a shape that broadcasts with x_px.
+
+        Returns:
+            Metres along x and along y, in the broadcast shape.
+        """
+        x, y = np.broadcast_arrays(np.asarray(x_px, dtype=float), np.asarray(y_px, dtype=float))
+        radius_m = get_body(self.body).radius_m
+        width_m = distance_m(*self.lonlat(x - 0.5, y), *self.lonlat(x + 0.5, y), radius_m)
+        height_m = distance_m(*self.lonlat(x, y - 0.5), *self.lonlat(x, y + 0.5), radius_m)
+        return width_m, height_m

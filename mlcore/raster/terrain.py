@@ -2,7 +2,8 @@
 
 Pixels are x right, y down. Where an elevation is NaN, or too few neighbours are known, results are NaN.
 A pixel may be wider than high: on a grid in degrees its width shrinks with the cosine of the latitude,
-so every function takes one number, or (width, height) where the width may differ from row to row.
+so every function takes one number, or (width, height), each of which may differ from row to row or from
+pixel to pixel.
 """
 
 import numpy as np
@@ -12,30 +13,33 @@ from scipy.ndimage import gaussian_filter
 from mlcore.errors import InvalidInput
 
 Array = NDArray[np.float32]
-# Metres per pixel: a square's edge, or (width, height); width is one number or (H,) row by row.
-Resolution = float | tuple[float | NDArray[np.floating], float]
+# Metres: one number, (H,) row by row, or (H, W).
+Edge = float | NDArray[np.floating]
+# Metres per pixel: a square's edge, or (width, height).
+Resolution = float | tuple[Edge, Edge]
 
 # Below this squared gradient (0.06°) ground has no direction of steepest descent to be curved along.
 FLAT_SQUARED_GRADIENT = 1e-6
 
 
-def _edges_m(resolution_m_per_px: Resolution) -> tuple[float | NDArray[np.floating], float]:
-    """Width (one number, or (H, 1) to divide rows by) and height of a pixel in metres."""
+def _edges_m(resolution_m_per_px: Resolution) -> tuple[Edge, Edge]:
+    """Width and height of a pixel in metres, in shapes that (H, W) values can be divided by."""
     width, height = (
         resolution_m_per_px
         if isinstance(resolution_m_per_px, tuple)
         else (resolution_m_per_px, resolution_m_per_px)
     )
-    if not (
-        np.all(np.isfinite(width)) and np.all(np.asarray(width) > 0) and np.isfinite(height) and height > 0
-    ):
+    return _edge_m(width), _edge_m(height)
+
+
+def _edge_m(edge: Edge) -> Edge:
+    metres = np.asarray(edge, np.float32)
+    if not (np.isfinite(metres).all() and (metres > 0).all()):
         raise InvalidInput(
-            f"A pixel of {resolution_m_per_px} m cannot be: its edges are finite and above 0 m; "
-            "check the raster's transform."
+            f"A pixel of {edge} m cannot be: its edges are finite and above 0 m; check the raster's "
+            "transform."
         )
-    if isinstance(width, np.ndarray) and width.ndim:
-        return width.reshape(-1, 1).astype(np.float32), float(height)
-    return float(width), float(height)
+    return metres.reshape(-1, 1) if metres.ndim == 1 else metres
 
 
 def _gradient(values: Array, resolution_m_per_px: Resolution) -> tuple[Array, Array]:

@@ -84,3 +84,11 @@ def test_a_sun_below_the_horizon_is_refused():
 def test_a_single_row_is_refused():
     with pytest.raises(InvalidInput, match="at least 2 × 2"):
         terrain.slope_deg(np.zeros((1, 9), np.float32), 100.0)
+
+
+def test_pixels_may_differ_from_place_to_place_in_both_directions():
+    y, x = np.mgrid[:8, :8].astype(np.float32)
+    edges_m = np.linspace(50, 100, 64).reshape(8, 8)
+    steep = terrain.slope_deg(x * 50 + y * 50, (edges_m, edges_m))
+    np.testing.assert_allclose(steep[0, 0], np.degrees(np.arctan(np.sqrt(2))), atol=1e-3)
+    np.testing.assert_allclose(steep[-1, -1], np.degrees(np.arctan(np.sqrt(2) / 2)), atol=1e-3)

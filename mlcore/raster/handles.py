@@ -1,0 +1,153 @@
+"""Open rasters, kept open: opening a file costs as much as ten map tiles.
+
+GDAL's datasets may be used by one thread at a time and not across a fork, so every thread of every
+process has its own few. A file that was replaced is opened anew.
+"""
+
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.io import DatasetReader
+from rasterio.vrt import WarpedVRT
+
+from mlcore.raster.grid import Grid
+
+_MAX_OPEN = 64
+
+
+@dataclass(frozen=True)
+class Handle:
+    """An open level of a raster.
+
+    Attributes:
+        dataset: To read from, in this thread only.
+        bands: Indexes of the bands that carry values.
+        alpha: Index of the alpha band, or None.
+        nodata: As in Layout.
+    """
+
+    dataset: DatasetReader | WarpedVRT
+    bands: tuple[int, ...]
+    alpha: int | None
+    nodata: float | None
+
+
+class _Opened(threading.local):
+    def __init__(self) -> None:
+        self.handles: OrderedDict[tuple[object, ...], Handle] = OrderedDict()
+        self.facts: dict[tuple[object, ...], bool] = {}
+
+
+_opened = _Opened()
+
+
+def _forget_parents() -> None:
+    global _opened
+    _opened = _Opened()
+
+
+os.register_at_fork(after_in_child=_forget_parents)
+
+
+def level(path: Path, number: int) -> Handle:
+    """A raster's own pixels (0) or one of its overviews (1 halves them, 2 quarters them, …)."""
+    key = (str(path), path.stat().st_mtime_ns, number)
+    found = _opened.handles.get(key)
+    if found is None:
+        return _keep(key, _open(path, number))
+    _opened.handles.move_to_end(key)
+    return found
+
+
+def on_grid(path: Path, grid: Grid) -> bool:
+    """Whether map tiles and windows on the grid are the raster's own pixels and overviews.
+
+    Args:
+        path: A COG of convert_to_cog.
+        grid: Usually another basemap's.
+    """
+    key = (str(path), path.stat().st_mtime_ns, grid)
+    if key not in _opened.facts:
+        dataset = level(path, 0).dataset
+        a, _, c, _, e, f = dataset.transform[:6]
+        px = grid.pixel_size
+        same = bool(
+            max(abs(a - px), abs(e + px)) * max(grid.width_px, grid.height_px) < 0.1 * px
+            and max(abs(c - grid.origin_x), abs(f - grid.origin_y)) < 0.01 * px
+            and len(dataset.overviews(1)) >= grid.max_zoom
+            and dataset.crs == CRS.from_wkt(grid.crs_wkt)
+        )
+        _opened.facts[key] = same
+    return _opened.facts[key]
+
+
+def warped(path: Path, grid: Grid, number: int) -> Handle:
+    """A raster of any projection resampled onto a level of the grid (bilinear, from the fitting overview)."""
+    key = (str(path), path.stat().st_mtime_ns, grid, number)
+    found = _opened.handles.get(key)
+    if found is not None:
+        _opened.handles.move_to_end(key)
+        return found
+    scale = 2**number
+    shape = -(-grid.width_px // scale), -(-grid.height_px // scale)
+    frame = Affine(grid.pixel_size * scale, 0.0, grid.origin_x, 0.0, -grid.pixel_size * scale, grid.origin_y)
+    source = _open(path, _fitting_level(path, grid, number))
+    opaque = source.nodata is None and source.alpha is None
+    vrt = WarpedVRT(
+        source.dataset,
+        crs=CRS.from_wkt(grid.crs_wkt),
+        transform=frame,
+        width=shape[0],
+        height=shape[1],
+        resampling=Resampling.bilinear,
+        nodata=source.nodata,
+        add_alpha=opaque,
+    )
+    alpha = vrt.count if opaque else source.alpha
+    return _keep(key, Handle(vrt, source.bands, alpha, source.nodata))
+
+
+def _fitting_level(path: Path, grid: Grid, number: int) -> int:
+    """The coarsest overview that is, in the middle, at least as fine as the grid's level."""
+    dataset = level(path, 0).dataset
+    a, _, c, _, _, f = dataset.transform[:6]
+    own = replace(
+        grid,
+        crs_wkt=dataset.crs.to_wkt(),
+        origin_x=c,
+        origin_y=f,
+        pixel_size=a,
+        width_px=dataset.width,
+        height_px=dataset.height,
+    )
+    coarser = _edge_m(grid) * 2**number / _edge_m(own)
+    return int(np.clip(np.floor(np.log2(coarser) + 0.01), 0, len(dataset.overviews(1))))
+
+
+def _edge_m(grid: Grid) -> float:
+    width_m, height_m = grid.edges_m(grid.width_px / 2, grid.height_px / 2)
+    return float(np.sqrt(width_m * height_m))
+
+
+def _open(path: Path, number: int) -> Handle:
+    options: dict[str, Any] = {"overview_level": number - 1} if number else {}
+    dataset = rasterio.open(path, **options)
+    alphas = [i for i in dataset.indexes if dataset.colorinterp[i - 1] == ColorInterp.alpha]
+    bands = tuple(i for i in dataset.indexes if i not in alphas)
+    return Handle(dataset, bands, alphas[0] if alphas else None, dataset.nodata)
+
+
+def _keep(key: tuple[object, ...], handle: Handle) -> Handle:
+    _opened.handles[key] = handle
+    if len(_opened.handles) > _MAX_OPEN:
+        _opened.handles.popitem(last=False)[1].dataset.close()
+    return handle
