@@ -1,0 +1,91 @@
+"""Pages of basemaps: the list, an upload, one basemap with its conversion and its picture."""
+
+from pathlib import PurePath
+from uuid import UUID
+
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from annotate import access
+from annotate.forms import BasemapForm
+from annotate.models import Basemap, Campaign
+from annotate.services import basemaps
+from annotate.services.names import clean_label
+from annotate.tasks import convert_basemap_task
+from mlcore.errors import TektiteError
+
+
+@require_GET
+def basemap_list(request: HttpRequest) -> HttpResponse:
+    access.authorise(request)
+    shown = access.basemaps_for(request.user).originals().order_by("-created_at").prefetch_related("derived")
+    return render(request, "annotate/basemap_list.html", {"basemaps": shown})
+
+
+@require_http_methods(["GET", "POST"])
+def basemap_new(request: HttpRequest) -> HttpResponse:
+    access.authorise(request)
+    form = BasemapForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            basemap = _add(form, request)
+        except TektiteError as error:
+            form.add_error("file", error.message)
+        else:
+            convert_basemap_task.delay_on_commit(basemap.pk)
+            return redirect("annotate:basemap", basemap.uid)
+    return render(request, "annotate/basemap_new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _add(form: BasemapForm, request: HttpRequest) -> Basemap:
+    given = form.cleaned_data
+    return basemaps.add_basemap(
+        upload=given["file"],
+        name=given["name"] or name_of(given["file"]),
+        body=given["body"],
+        kind=given["kind"] or None,
+        added_by=access.me(request),
+        sun_azimuth_deg=given["sun_azimuth_deg"],
+        sun_altitude_deg=given["sun_altitude_deg"],
+    )
+
+
+def name_of(upload: UploadedFile) -> str:
+    """A name made of the file's own, without its ending."""
+    stem = PurePath(str(upload.name)).stem.replace("_", " ")
+    return clean_label(stem.translate(str.maketrans("", "", "<>/\\"))) or _("unnamed")
+
+
+@require_GET
+def basemap(request: HttpRequest, uid: UUID) -> HttpResponse:
+    basemap = access.get_basemap(request, uid)
+    above = access.basemaps_for(request.user).filter(derived=basemap).first()
+    return render(
+        request,
+        "annotate/basemap.html",
+        {
+            "basemap": basemap,
+            "derived": basemap.derived.order_by("pk"),
+            "campaigns": Campaign.objects.visible_to(request.user).filter(basemaps=basemap),
+            "may_retry": _may_retry(request, basemap),
+            "source": above,
+        },
+    )
+
+
+def _may_retry(request: HttpRequest, basemap: Basemap) -> bool:
+    mine = request.user.is_authenticated and basemap.added_by == access.me(request)
+    return basemap.state == Basemap.State.FAILED and (mine or request.user.is_staff)
+
+
+@require_GET
+def basemap_status(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """How far the conversion is, asked for every other second; the page is loaded anew when it has ended."""
+    basemap = access.get_basemap(request, uid)
+    response = render(request, "annotate/partials/basemap_status.html", {"basemap": basemap})
+    if basemap.state in (Basemap.State.READY, Basemap.State.FAILED):
+        response["HX-Refresh"] = "true"
+    return response

@@ -1,0 +1,232 @@
+"""Pages of campaigns: the list, a new one, its overview, settings and people, and the way to the map."""
+
+from collections import Counter
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from annotate import access
+from annotate.forms import CampaignForm, CampaignSettingsForm, MemberForm, TilesForm
+from annotate.models import Campaign, Membership, Role, User
+from annotate.services import campaigns, grids, overview, workbench
+from annotate.services.participants import participant_of
+from annotate.views.steps import next_step
+from mlcore.errors import TektiteError
+
+TILE_STATES = {
+    "settled": gettext_lazy("settled"),
+    "mine": gettext_lazy("searched by me"),
+    "begun": gettext_lazy("searched by somebody"),
+    "open": gettext_lazy("not searched yet"),
+}
+
+
+@require_GET
+def campaign_list(request: HttpRequest) -> HttpResponse:
+    access.authorise(request)
+    seen = overview.with_progress(Campaign.objects.visible_to(request.user)).order_by("-created_at")
+    seen = seen.prefetch_related("layers__basemap")
+    mine = set(mine_of(request.user).values_list("pk", flat=True))
+    return render(
+        request,
+        "annotate/campaign_list.html",
+        {
+            "mine": [campaign for campaign in seen if campaign.pk in mine],
+            "others": [campaign for campaign in seen if campaign.pk not in mine],
+        },
+    )
+
+
+def mine_of(user: User) -> QuerySet[Campaign]:
+    """The campaigns of which the user is a member."""
+    if not user.is_authenticated:
+        return Campaign.objects.none()
+    return Campaign.objects.filter(memberships__user=user).distinct()
+
+
+@require_http_methods(["GET", "POST"])
+def campaign_new(request: HttpRequest) -> HttpResponse:
+    access.authorise(request)
+    choice = access.basemaps_for(request.user).ready().originals().order_by("body", "name")
+    chosen = request.GET.get("basemap")
+    form = CampaignForm(request.POST or None, basemaps=choice, initial={"grid_basemap": chosen})
+    if request.method == "POST" and form.is_valid():
+        try:
+            campaign = _create(form, request.user)
+        except TektiteError as error:
+            form.add_error(None, error.message)
+        else:
+            messages.success(request, _("“%(name)s” has begun.") % {"name": campaign.name})
+            return redirect("annotate:campaign", campaign.uid)
+    status = 422 if form.errors else 200
+    return render(
+        request, "annotate/campaign_new.html", {"form": form, "has_basemaps": choice.exists()}, status=status
+    )
+
+
+def _create(form: CampaignForm, user: User) -> Campaign:
+    given = form.cleaned_data
+    basemaps = form.basemaps()
+    return campaigns.create_campaign(
+        name=given["name"],
+        body=basemaps[0].body,
+        basemaps=basemaps,
+        region=None,
+        tile_size_px=given["tile_size_px"],
+        overlap=given["tile_overlap_px"],
+        redundancy=given["redundancy"],
+        min_diameter_m=given["min_diameter_m"],
+        lease_minutes=given["lease_minutes"],
+        visibility=given["visibility"],
+        instructions=given["instructions"],
+        created_by=participant_of(user),
+    )
+
+
+@require_GET
+def campaign_new_tiles(request: HttpRequest) -> HttpResponse:
+    """How many tiles the form as filled in so far would lay: a sentence for htmx to put beside it."""
+    access.authorise(request)
+    form = TilesForm(request.GET, basemaps=access.basemaps_for(request.user).ready().originals())
+    context: dict[str, object] = {}
+    if form.is_valid():
+        basemap, size_px = form.cleaned_data["grid_basemap"], form.cleaned_data["tile_size_px"]
+        n_tiles = len(grids.lay_tiles(campaigns.grid_from(basemap), size_px, None))
+        visits = n_tiles * (form.cleaned_data["redundancy"] or 1)
+        edge_m = size_px * basemap.resolution_m_per_px
+        context = {"n_tiles": n_tiles, "n_visits": visits, "edge_m": edge_m}
+    return render(request, "annotate/partials/tiles_planned.html", context)
+
+
+@require_GET
+def campaign(request: HttpRequest, uid: UUID) -> HttpResponse:
+    access.get_campaign(request, uid)
+    campaign = (
+        overview.with_progress(Campaign.objects.filter(uid=uid)).prefetch_related("layers__basemap").get()
+    )
+    roles = access.roles_in(request.user, campaign)
+    me = participant_of(request.user) if request.user.is_authenticated else None
+    tiles = overview.tile_states(campaign, me)
+    counts = Counter(tile.state for tile in tiles)
+    people = people_of(campaign)
+    return render(
+        request,
+        "annotate/campaign.html",
+        {
+            "campaign": campaign,
+            "step": next_step(request.user, roles, campaign),
+            "tiles": tiles,
+            "legend": [
+                (state, label, counts[state]) for state, label in TILE_STATES.items() if counts[state]
+            ],
+            "is_blind": access.is_blind(request.user, campaign),
+            "catalogues": access.catalogues_for(request.user)
+            .filter(campaign=campaign)
+            .annotate(n_features=Count("features"))
+            .order_by("origin", "-version"),
+            # Outsiders see who answers for the campaign; members see each other.
+            "people": [p for p in people if roles & access.MEMBERS or Role.LEAD.label in p["roles"]],
+            "n_people": len(people),
+        },
+    )
+
+
+def people_of(campaign: Campaign) -> list[dict[str, object]]:
+    """Members by name, each with the roles held."""
+    roles: dict[User, list[Role]] = {}
+    for membership in (
+        Membership.objects.filter(campaign=campaign).select_related("user").order_by("user__username", "pk")
+    ):
+        roles.setdefault(membership.user, []).append(Role(membership.role))
+    return [
+        {"name": user.get_username(), "uid": user.uid, "held": held, "roles": [role.label for role in held]}
+        for user, held in roles.items()
+    ]
+
+
+@require_POST
+def campaign_join(request: HttpRequest, uid: UUID) -> HttpResponse:
+    campaign = access.get_campaign(request, uid)
+    campaigns.join(campaign=campaign, user=request.user)
+    messages.success(request, _("You are now an annotator of “%(name)s”.") % {"name": campaign.name})
+    return redirect("annotate:campaign", campaign.uid)
+
+
+@require_http_methods(["GET", "POST"])
+def campaign_settings(request: HttpRequest, uid: UUID) -> HttpResponse:
+    campaign = access.get_campaign(request, uid)
+    fields = CampaignSettingsForm.base_fields
+    form = CampaignSettingsForm(
+        request.POST or None, initial={name: getattr(campaign, name) for name in fields}
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            campaigns.update_campaign(campaign=campaign, **form.cleaned_data)
+        except TektiteError as error:
+            form.add_error(None, error.message)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("annotate:campaign_settings", campaign.uid)
+    context = {"campaign": campaign, "form": form}
+    return render(request, "annotate/campaign_settings.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def campaign_members(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """People and their roles; a POST adds a role, or takes one away when it says `remove`."""
+    campaign = access.get_campaign(request, uid)
+    removing = "remove" in request.POST
+    form = MemberForm(request.POST if request.method == "POST" and not removing else None)
+    try:
+        if removing:
+            return _remove_member(request, campaign)
+        if request.method == "POST" and form.is_valid():
+            return _add_member(request, campaign, form)
+    except TektiteError as error:
+        if removing:
+            messages.error(request, error.message)
+            return redirect("annotate:campaign_members", campaign.uid)
+        form.add_error("who", error.message)
+    context = {
+        "campaign": campaign,
+        "people": people_of(campaign),
+        "form": form,
+    }
+    return render(request, "annotate/campaign_members.html", context, status=422 if form.errors else 200)
+
+
+def _add_member(request: HttpRequest, campaign: Campaign, form: MemberForm) -> HttpResponse:
+    membership = campaigns.add_member(
+        campaign=campaign, who=form.cleaned_data["who"], role=form.cleaned_data["role"]
+    )
+    messages.success(
+        request,
+        _("%(name)s is now %(role)s here.")
+        % {"name": membership.user.get_username(), "role": Role(membership.role).label.lower()},
+    )
+    return redirect("annotate:campaign_members", campaign.uid)
+
+
+def _remove_member(request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    user = User.objects.filter(uid=request.POST["remove"]).first()
+    campaigns.remove_member(campaign=campaign, user=user, role=request.POST.get("role", ""))
+    messages.success(request, _("The role is taken away; every mark made in it stays."))
+    return redirect("annotate:campaign_members", campaign.uid)
+
+
+@require_GET
+def label(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """The map workbench; everything on it comes from its one JSON block and the API."""
+    campaign = access.get_campaign(request, uid)
+    config = workbench.config_for(
+        campaign=campaign,
+        participant=access.me(request),
+        overlays=access.overlays_for(request.user, campaign),
+    )
+    return render(request, "annotate/label.html", {"campaign": campaign, "config": config})

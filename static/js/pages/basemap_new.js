@@ -1,0 +1,69 @@
+/**
+ * Upload a basemap: the form is sent as it stands, with a bar that says how much has arrived.
+ * Without this script it is sent just the same, only silently.
+ */
+
+const MEGABYTE = 1e6;
+
+/** @param {HTMLFormElement} form */
+function watch(form) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send(form);
+  });
+}
+
+/** @param {HTMLFormElement} form */
+function send(form) {
+  const request = new XMLHttpRequest();
+  const bar = form.querySelector(".upload-progress progress");
+  const words = form.querySelector(".upload-progress p");
+  const button = form.querySelector("button[type=submit]");
+  form.querySelector(".upload-progress").hidden = false;
+  button.disabled = true;
+
+  const refuse = (/** @type {string} */ sentence) => {
+    words.textContent = sentence;
+    words.className = "small bad progress-text";
+    button.disabled = false;
+  };
+  request.upload.addEventListener("progress", (event) => {
+    if (!event.lengthComputable) return;
+    bar.value = event.loaded / event.total;
+    words.textContent =
+      event.loaded < event.total
+        ? `${(event.loaded / MEGABYTE).toFixed(1)} of ${(event.total / MEGABYTE).toFixed(1)} MB`
+        : form.dataset.sent;
+  });
+  request.addEventListener("load", () => {
+    if (request.status === 413) {
+      refuse(form.dataset.tooLarge);
+    } else if (request.status === 422) {
+      showErrors(form, request.responseXML);
+    } else if (request.status < 400) {
+      window.location.assign(request.responseURL);
+    } else {
+      document.documentElement.replaceWith(document.adoptNode(request.responseXML.documentElement));
+    }
+  });
+  request.addEventListener("error", () => refuse(form.dataset.failed));
+  request.open("POST", form.action);
+  request.responseType = "document";
+  request.send(new FormData(form));
+}
+
+/**
+ * The server's own form takes the place of ours; the chosen file is kept, since a form that comes
+ * from the server cannot hold one.
+ * @param {HTMLFormElement} form
+ * @param {Document} answer
+ */
+function showErrors(form, answer) {
+  const fresh = document.importNode(answer.getElementById("upload"), true);
+  fresh.querySelector("input[type=file]").replaceWith(form.querySelector("input[type=file]"));
+  form.replaceWith(fresh);
+  watch(fresh);
+  fresh.querySelector(".errorlist")?.scrollIntoView({ block: "center" });
+}
+
+watch(document.getElementById("upload"));
