@@ -86,6 +86,8 @@ def on_grid(path: Path, grid: Grid) -> bool:
             and len(dataset.overviews(1)) >= grid.max_zoom
             and dataset.crs == CRS.from_wkt(grid.crs_wkt)
         )
+        if len(_opened.facts) >= _MAX_OPEN:
+            _opened.facts.clear()
         _opened.facts[key] = same
     return _opened.facts[key]
 
