@@ -93,7 +93,9 @@ class Grid:
         lon, lat = self._to_lonlat.transform(x, y)
         lon, lat = np.asarray(lon), np.asarray(lat)
         with np.errstate(invalid="ignore"):
-            return np.where(np.isfinite(lon), normalise_lon(lon), lon), lat
+            # Equirectangular maps go on beyond the poles, as numbers.
+            shown = np.isfinite(lon) & (np.abs(lat) <= 90.0 + 1e-9)
+            return np.where(shown, normalise_lon(lon), np.inf), np.where(shown, lat, np.inf)
 
     def pixel(
         self, lon: Floats | float | Sequence[float], lat: Floats | float | Sequence[float]
@@ -127,10 +129,11 @@ class Grid:
             y_px: In a shape that broadcasts with x_px.
 
         Returns:
-            Metres along x and along y, in the broadcast shape.
+            Metres along x and along y, in the broadcast shape; NaN outside what the projection shows.
         """
         x, y = np.broadcast_arrays(np.asarray(x_px, dtype=float), np.asarray(y_px, dtype=float))
         radius_m = get_body(self.body).radius_m
-        width_m = distance_m(*self.lonlat(x - 0.5, y), *self.lonlat(x + 0.5, y), radius_m)
-        height_m = distance_m(*self.lonlat(x, y - 0.5), *self.lonlat(x, y + 0.5), radius_m)
+        with np.errstate(invalid="ignore"):
+            width_m = distance_m(*self.lonlat(x - 0.5, y), *self.lonlat(x + 0.5, y), radius_m)
+            height_m = distance_m(*self.lonlat(x, y - 0.5), *self.lonlat(x, y + 0.5), radius_m)
         return width_m, height_m

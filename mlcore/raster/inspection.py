@@ -86,9 +86,9 @@ def inspect(path: Path, body: str, *, max_px: int = MAX_RASTER_PX, name: str | N
                 f"pixels, more than {max_px:,} px. Bring it to a coarser square pixel with gdalwarp -tr.",
                 code="too_large",
             )
+        _refuse_latitudes(layout, name)
         grid = _grid(layout, body, name)
         footprint = footprint_of(grid)
-        _refuse_latitudes(grid, name)
         refuse_missing_blocks(dataset, path, name)
         low, high = _refuse_emptiness(dataset, name)
     return RasterInfo(
@@ -205,21 +205,15 @@ def _refuse_place(dataset: DatasetReader, body: Body, name: str) -> None:
             f"body it shows; only if its label is wrong, correct it with {remedy}.",
             code="wrong_body",
         )
-    if any(axis.direction == "west" for axis in proj.geodetic_crs.axis_info):
-        raise InvalidInput(
-            f"'{name}' counts longitude westwards; bring it to longitudes east with gdalwarp -t_srs "
-            f"IAU_2015:{body.iau_code}.",
-            code="projection",
-        )
 
 
-def _refuse_latitudes(grid: Grid, name: str) -> None:
+def _refuse_latitudes(layout: Layout, name: str) -> None:
     """In degrees, what lies beyond a pole or goes round more than once is a wrong transform."""
-    if "+proj=longlat" not in grid.proj4:
+    if not layout.crs.is_geographic:
         return
-    north, south = grid.origin_y, grid.origin_y - grid.height_px * grid.pixel_size
-    width_deg = grid.width_px * grid.pixel_size
-    if max(north, -south) > 90.0 + grid.pixel_size or width_deg > 360.0 + 2 * grid.pixel_size:
+    pixel, north = layout.transform.a, layout.transform.f
+    south, width_deg = north - layout.height_px * pixel, layout.width_px * pixel
+    if max(north, -south) > 90.0 + pixel or width_deg > 360.0 + 2 * pixel:
         raise InvalidInput(
             f"'{name}' reaches from latitude {south:g}° to {north:g}° and over {width_deg:g}° of longitude; "
             "there are 90° each way and 360° round. Check its corners with gdalinfo and set them with "

@@ -19,8 +19,13 @@ FORMATS = (
     *("ENVI", "EHdr", "ERS", "HFA", "PCIDSK", "NITF", "SAGA", "RST", "netCDF", "HDF5", "HDF5Image"),
     *("AAIGrid", "GRASSASCIIGrid", "GSAG", "GSBG", "GS7BG", "SRTMHGT", "DTED", "USGSDEM", "XYZ"),
 )
-# What GDAL would pass over in silence: a JPEG or a raw raster that ends early.
-STRICT = {"GDAL_ERROR_ON_LIBJPEG_WARNING": True, "RAW_CHECK_FILE_SIZE": True}
+# What GDAL would pass over in silence: a JPEG, a raw raster or (by a shortcut that returns noise) a PNG
+# that ends early.
+STRICT = {
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
+    "RAW_CHECK_FILE_SIZE": True,
+    "GDAL_PNG_WHOLE_IMAGE_OPTIM": False,
+}
 # Deflate, the commonest compression, cannot pack more than 1,032 equal bytes into one.
 MAX_PX_PER_BYTE = 5_000
 

@@ -1,0 +1,72 @@
+"""Small synthetic rasters of every awkward kind, made anew for each test."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+
+MOON_M = 1_737_400.0
+DEGREES = f"+proj=longlat +R={MOON_M} +no_defs"
+MAP = f"+proj=eqc +R={MOON_M} +units=m +no_defs"
+NORTH_POLE = f"+proj=stere +lat_0=90 +R={MOON_M} +units=m +no_defs"
+SOUTH_POLE = f"+proj=stere +lat_0=-90 +R={MOON_M} +units=m +no_defs"
+MERCATOR_FARSIDE = f"+proj=merc +lon_0=180 +R={MOON_M} +units=m +no_defs"
+EARTH = "EPSG:4326"
+
+
+def north_up(west: float, north: float, pixel: float) -> Affine:
+    return Affine(pixel, 0.0, west, 0.0, -pixel, north)
+
+
+def write(
+    path: Path,
+    values: NDArray,
+    *,
+    crs: str | None = DEGREES,
+    transform: Affine | None = None,
+    driver: str = "GTiff",
+    scales: tuple[float, float] | None = None,
+    unit: str | None = None,
+    **options: Any,
+) -> Path:
+    """Write (H, W) or (bands, H, W) values; by default in degrees with 0.01° pixels from 10° E, 5° N."""
+    values = values if values.ndim == 3 else values[None]
+    place = north_up(10.0, 5.0, 0.01) if transform is None else transform
+    profile = {
+        "driver": driver,
+        "count": len(values),
+        "height": values.shape[1],
+        "width": values.shape[2],
+        "dtype": values.dtype.name,
+        **({} if crs is None else {"crs": crs, "transform": place}),
+        **options,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        dataset = rasterio.open(path, "w", **profile)
+    with dataset:
+        dataset.write(values)
+        if scales is not None:
+            dataset.scales, dataset.offsets = [scales[0]] * len(values), [scales[1]] * len(values)
+        if unit is not None:
+            dataset.units = [unit] * len(values)
+    return path
+
+
+def noise(*shape: int, dtype: str = "int16", seed: int = 1) -> NDArray:
+    """Values that never repeat a pattern; 1 to 250, so that 0 and 255 stay free."""
+    return np.random.default_rng(seed).integers(1, 251, shape).astype(dtype)
+
+
+def hills(height: int, width: int, *, seed: int = 1) -> NDArray[np.float32]:
+    """Smooth terrain in metres with a bowl in it."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    phases = np.random.default_rng(seed).uniform(0, 6.28, 3)
+    waves = sum(300 * np.sin(x / (9 + 5 * i) + y / (13 + 3 * i) + phase) for i, phase in enumerate(phases))
+    distance = np.hypot(x - width / 2, y - height / 2) / (min(height, width) / 5)
+    return (waves + np.where(distance < 1, 800 * (distance**2 - 1), 0)).astype(np.float32)
