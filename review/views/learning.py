@@ -1,0 +1,116 @@
+"""Pages of models and runs: what has been learnt, what is being learnt, and the buttons."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from annotate.access import LEADS, roles_in
+from annotate.models import Basemap, Campaign, Catalogue
+from mlcore.registry import get_system
+from review import access
+from review.models import ModelVersion, Run
+from review.serializers import run_out
+from review.services import datasets, lessons, scores
+
+RUNS_SHOWN = 30
+VERSIONS_SHOWN = 8
+
+
+@require_GET
+def models(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """A campaign's versions and runs; for leads, how to start one and what it would learn from."""
+    campaign = access.get_campaign(request, uid)
+    leads = _leads(request, campaign)
+    started = campaign.runs.select_related("requested_by__user", "basemap").order_by("-number")
+    versions = list(
+        ModelVersion.objects.filter(campaign=campaign).select_related("run__dataset").order_by("-number")
+    )
+    context = {
+        "campaign": campaign,
+        "roles": roles_in(request.user, campaign),
+        "leads": leads,
+        "versions": [(version, scores.figures_of(version)) for version in versions],
+        "current": next((version for version in versions if version.is_current), None),
+        "runs": campaign.runs.select_related("requested_by__user", "basemap").order_by("-number")[
+            :RUNS_SHOWN
+        ],
+        "lessons": lessons.since_current(campaign),
+    }
+    if leads:
+        context |= _what_can_start(request, campaign, versions)
+    return render(request, "review/models.html", context)
+
+
+def _what_can_start(
+    request: HttpRequest, campaign: Campaign, versions: list[ModelVersion]
+) -> dict[str, object]:
+    """What the two forms offer: labels and presets for a training, versions and rasters for a prediction."""
+    seen = Campaign.objects.visible_to(request.user)
+    own = {version.pk for version in versions}
+    return {
+        "labels": datasets.preview(campaign),
+        "presets": get_system(lessons.SYSTEM).presets,
+        "catalogues": Catalogue.objects.filter(body=campaign.body, origin=Catalogue.Origin.IMPORTED).order_by(
+            "name", "-version"
+        ),
+        "foreign_versions": ModelVersion.objects.filter(
+            campaign__in=seen, campaign__body=campaign.body, is_current=True
+        )
+        .exclude(pk__in=own)
+        .select_related("campaign"),
+        "rasters": Basemap.objects.ready()
+        .filter(layers__campaign=campaign, kind=Basemap.Kind.ELEVATION)
+        .distinct(),
+        "urls": {"runs": reverse("review:api_runs", args=[campaign.uid])},
+    }
+
+
+@require_GET
+def run(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """One run: live progress, curves and log, and when it has ended what it left."""
+    run = access.get_run(request, uid)
+    version = ModelVersion.objects.filter(run=run).first()
+    siblings = ModelVersion.objects.filter(campaign=run.campaign, system=run.system).order_by("-number")
+    return render(
+        request,
+        "review/run.html",
+        {
+            "campaign": run.campaign,
+            "roles": roles_in(request.user, run.campaign),
+            "run": run,
+            "version": version,
+            "rows": scores.rows(version) if version else [],
+            "beside": scores.beside(version) if version else None,
+            "leads": _leads(request, run.campaign),
+            "history": ModelVersion.objects.filter(campaign=run.campaign, system=run.system).order_by(
+                "-number"
+            )[:8],
+            "windows": _windows(run),
+            "config": {
+                "run": run_out(run),
+                "urls": {
+                    "run": reverse("review:api_run", args=[run.uid]),
+                    "cancel": reverse("review:api_run_cancel", args=[run.uid]),
+                },
+            },
+        },
+    )
+
+
+def _windows(run: Run) -> dict[str, int] | None:
+    if run.verb != Run.Verb.PREDICT:
+        return None
+    return {"done": run.windows.filter(state="done").count(), "all": run.windows.count()}
+
+
+@require_GET
+def model_version(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """A version's page is its run's: the figures stand beside how they came about."""
+    return redirect("review:run", access.get_model_version(request, uid).run.uid)
+
+
+def _leads(request: HttpRequest, campaign: Campaign) -> bool:
+    return bool(roles_in(request.user, campaign) & LEADS)
