@@ -12,6 +12,8 @@ from django.db import connections
 from django.db.utils import Error as DatabaseError
 from redis.exceptions import RedisError
 
+POSTGIS = "SELECT default_version FROM pg_available_extensions WHERE name = 'postgis'"
+
 
 @register(Tags.database)
 def postgis_is_there(
@@ -22,7 +24,7 @@ def postgis_is_there(
     for alias in databases or []:
         try:
             with connections[alias].cursor() as cursor:
-                cursor.execute("SELECT default_version FROM pg_available_extensions WHERE name = 'postgis'")
+                cursor.execute(POSTGIS)
                 row = cursor.fetchone()
         except DatabaseError as error:
             reason = str(error).strip().splitlines()[0]

@@ -57,11 +57,14 @@ check_python() {
     die "Python 3.11 or newer is needed and $PYTHON is $("$PYTHON" -V 2>&1): install one and name it with PYTHON=/path/to/python3."
 }
 
-# install_python run|test: .venv as the pinned requirements say; a stamp tells when they have changed
+# What .venv was made of: a stamp that differs means that it has to be brought up to date.
+python_stamp() { { "$PYTHON" -V && echo "${TORCH_INDEX_URL:-}" && cat "$@"; } | sha256sum; }
+
+# install_python run|test: .venv as the pinned requirements say
 install_python() {
   local venv=$ROOT/.venv files=("$ROOT/requirements.txt") wanted
-  [[ $1 == test ]] && files+=("$ROOT/requirements-test.txt")
-  wanted=$({ "$PYTHON" -V && echo "${TORCH_INDEX_URL:-}" && cat "${files[@]}"; } | sha256sum)
+  [[ $1 == run ]] || files+=("$ROOT/requirements-test.txt")
+  wanted=$(python_stamp "${files[@]}")
   [[ -f $venv/stamp-$1 && $(<"$venv/stamp-$1") == "$wanted" ]] && return
   check_python
   [[ -d $venv/lib ]] || require_disk "$ROOT" $INSTALL_MB "The first installation"
@@ -72,6 +75,7 @@ install_python() {
   step "$VAR/log/pip.log" "installing Python packages (some minutes the first time)" \
     "$venv/bin/pip" install "${files[@]/#/--requirement=}"
   echo "$wanted" >"$venv/stamp-$1"
+  python_stamp "$ROOT/requirements.txt" >"$venv/stamp-run"
 }
 
 # The browser's libraries, as package-lock.json says
@@ -91,5 +95,5 @@ install() {
     flock 8 # bin/run and bin/test may be started side by side
     install_python "$1"
     install_node_modules
-  ) 8>>"$VAR/log/install.lock" || exit 1
+  ) 8<"$ROOT/requirements.txt" || exit 1
 }

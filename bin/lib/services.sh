@@ -3,11 +3,12 @@
 
 declare -A SERVICES=() # name → process id, which is also its process group
 
-# serve NAME COMMAND…: each in a group of its own, so that Ctrl-C reaches only bin/run, which stops them in order
+# serve NAME COMMAND…: each in a group of its own, so that Ctrl-C reaches only bin/run, which stops them in order.
+# A shell's background commands begin with INT and QUIT ignored, and could not be stopped while they load.
 serve() {
   local name=$1
   shift
-  setsid setpriv --pdeathsig TERM "$@" >>"$VAR/log/$name.log" 2>&1 </dev/null 9>&- &
+  setsid setpriv --pdeathsig TERM env --default-signal=INT,QUIT "$@" >>"$VAR/log/$name.log" 2>&1 </dev/null 9>&- &
   SERVICES[$name]=$!
 }
 

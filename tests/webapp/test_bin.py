@@ -1,0 +1,271 @@
+"""bin/run starts and stops everything, and says in one line what it lacks."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# What bin/test has set for this process must not reach the bin/run that is tried here.
+OURS = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", "DEBUG", "TEKTITE_VAR", "MEDIA_ROOT"}
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder short enough for sockets and open enough for other users."""
+    folder = Path(tempfile.mkdtemp(prefix="tektite-test-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def var() -> Iterator[Path]:
+    with short_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """One folder for all full starts, so that only the first has to make a database."""
+    with short_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def stubs(var: Path) -> Path:
+    """A folder of commands that hide the real ones."""
+    folder = var / "stubs"
+    folder.mkdir()
+    return folder
+
+
+def stub(folder: Path, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/bash\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def surroundings(var: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in OURS}
+    return {**kept, "TEKTITE_VAR": str(var / "var"), "DEMO": "0", "WEB_CONCURRENCY": "1", **more}
+
+
+def run(*command: str | Path, var: Path, user: str | None = None, **environment: str) -> tuple[int, str]:
+    """(exit status, all that was said) of a command that is expected to end by itself."""
+    become = ["setpriv", "--reuid", user, "--clear-groups"] if user else []
+    process = subprocess.run(
+        [*become, *command],
+        env=surroundings(var, **environment),
+        cwd="/",
+        text=True,
+        timeout=60,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    return process.returncode, process.stdout
+
+
+def shell(script: str, var: Path, **environment: str) -> tuple[int, str]:
+    """Run a line with the functions of bin/lib."""
+    parts = "".join(f". {ROOT}/bin/lib/{part}.sh; " for part in ("common", "install", "servers"))
+    return run("bash", "-c", parts + script, var=var, **environment)
+
+
+def processes_of(var: Path) -> list[str]:
+    """“<pid>: <command>” of every process started for this folder; servers may hide their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            about = f"{command} {(process / 'environ').read_bytes()!r} {(process / 'cwd').readlink()}"
+        except OSError:
+            continue
+        if str(var) in about:
+            found.append(f"{process.name}: {command}")
+    return found
+
+
+class Started:
+    """A bin/run that is up."""
+
+    def __init__(self, var: Path, port: int) -> None:
+        begun = time.monotonic()
+        self.process = subprocess.Popen(
+            [ROOT / "bin/run"],
+            env=surroundings(var, PORT=str(port)),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.said = ""
+        for line in self.process.stdout:
+            self.said += line
+            if "running at" in line:
+                break
+        self.seconds = time.monotonic() - begun
+        if "running at" not in self.said:
+            self.end()
+            pytest.fail(self.said)
+
+    def end(self) -> int:
+        """Its exit status, once it has ended."""
+        self.said += self.process.communicate(timeout=60)[0]
+        return self.process.returncode
+
+    def stop(self, how: signal.Signals) -> int:
+        self.process.send_signal(how)
+        return self.end()
+
+
+@pytest.mark.slow
+def test_it_works(home: Path):
+    port = free_port()
+    started = Started(home, port)
+    try:
+        assert f"http://127.0.0.1:{port}/" in started.said
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert answer.status == 200
+        services = "\n".join(processes_of(home))
+        for service in ("gunicorn", "beat", "default@", "gpu@", "redis-server", "postgres"):
+            assert service in services
+        status, said = run(ROOT / "bin/run", var=home, PORT=str(free_port()))
+        assert status == 1
+        assert f"already running from {home}/var: http://127.0.0.1:{port}/" in said
+    finally:
+        status = started.stop(signal.SIGTERM)
+    assert status == 143, started.said
+    assert processes_of(home) == []
+
+    again = Started(home, port)
+    assert again.stop(signal.SIGINT) == 130
+    assert processes_of(home) == []
+    # Ten seconds on an idle machine (benchmarks measure it); twice that where the tests share the cores.
+    assert again.seconds < 20
+    assert "making the database" not in again.said
+
+
+@pytest.mark.slow
+def test_a_service_that_ends_by_itself_ends_everything_and_is_named(home: Path):
+    started = Started(home, free_port())
+    beat = next(line.split(":")[0] for line in processes_of(home) if " beat " in line)
+    os.kill(int(beat), signal.SIGKILL)
+    assert started.end() == 1
+    assert "beat ended by itself" in started.said
+    assert processes_of(home) == []
+
+
+def test_a_port_that_is_taken_is_named(var: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, said = run(ROOT / "bin/run", var=var, PORT=str(port))
+    assert status == 1
+    assert said == (
+        f"tektite: port {port} of 127.0.0.1 is taken or not allowed: "
+        "free it, or choose another with PORT=8001 bin/run.\n"
+    )
+
+
+def test_a_full_disk_is_named(var: Path, stubs: Path):
+    stub(stubs, "df", "printf 'Filesystem 1M-blocks Used Available\\n/dev/x 9 9 12 1%% /\\n'")
+    status, said = run(ROOT / "bin/run", var=var, PORT=str(free_port()), PATH=f"{stubs}:{os.environ['PATH']}")
+    assert status == 1
+    assert said.startswith("tektite: Running needs 1000 MB and only 12 MB are free on the disk of ")
+
+
+def test_a_socket_path_that_is_too_long_is_named(var: Path):
+    status, said = shell("check_socket_length", var, TEKTITE_SOCKETS="/tmp/" + "long" * 25)
+    assert status == 1
+    assert "has 119 bytes and the system allows 107: set TEKTITE_SOCKETS to a short folder" in said
+
+
+def test_somebody_elses_socket_folder_is_refused(var: Path):
+    mine = pwd.getpwuid(os.geteuid()).pw_name
+    (var / "sockets").mkdir()
+    status, said = shell("make_sockets nobody", var, TEKTITE_SOCKETS=str(var / "sockets"))
+    assert status == 1
+    assert f"belongs to {mine} and not to nobody" in said
+
+
+def test_an_old_python_is_named(var: Path, stubs: Path):
+    stub(stubs, "old-python", '[[ $1 == -V ]] && echo "Python 3.9.2" || exit 1')
+    status, said = shell("check_python", var, PYTHON=str(stubs / "old-python"))
+    assert status == 1
+    assert "Python 3.11 or newer is needed" in said and "is Python 3.9.2" in said
+
+
+def test_a_machine_without_apt_is_told_what_to_install(var: Path, stubs: Path):
+    for command in ("bash", "dirname", "sha256sum", "cut", "sort"):
+        (stubs / command).symlink_to(shutil.which(command))
+    status, said = shell("install_packages run", var, PATH=str(stubs), DATABASE_URL="x", REDIS_URL="x")
+    assert status == 1
+    assert "only apt-get is known here: python3-venv nodejs npm." in said
+
+
+def test_a_machine_with_servers_of_its_own_needs_none_of_ours(var: Path):
+    status, said = shell(
+        "postgres_version() { :; }; missing_packages run", var, DATABASE_URL="x", REDIS_URL="x"
+    )
+    assert (status, said) == (0, "")
+
+
+def test_absent_postgis_is_asked_for(var: Path):
+    status, said = shell("postgres_version() { :; }; missing_packages run", var)
+    assert status == 0
+    assert "postgis" in said
+
+
+@needs_root
+def test_without_root_and_sudo_the_remedy_is_a_command(var: Path, stubs: Path):
+    shutil.copytree(ROOT / "bin", var / "bin")
+    for command in ("bash", "dirname", "id"):
+        (stubs / command).symlink_to(shutil.which(command))
+    script = f". {var}/bin/lib/common.sh; as_root 'Installing npm' apt-get install npm"
+    status, said = run(shutil.which("bash"), "-c", f"PATH={stubs}; {script}", var=var, user="nobody")
+    assert status == 1
+    assert said == (
+        "tektite: Installing npm needs root, and there is no sudo here: as root run: apt-get install npm\n"
+    )
+
+
+@needs_root
+def test_a_folder_that_cannot_be_written_is_named(var: Path):
+    shutil.copytree(ROOT / "bin", var / "bin")
+    status, said = run("bash", "-c", f". {var}/bin/lib/common.sh; make_var", var=var, user="nobody")
+    assert status == 1
+    assert "cannot be written by nobody: start as its owner" in said
+
+
+@needs_root
+def test_a_folder_that_postgres_cannot_enter_keeps_the_database_elsewhere(var: Path):
+    (var / "var").mkdir()
+    var.chmod(0o700)
+    status, said = shell("locate_cluster; echo $PG_HOME", var)
+    assert status == 0
+    assert f"the user postgres cannot enter {var}/var, so the database is in /var/lib/tektite/" in said
+
+
+def test_a_database_of_another_user_is_refused(var: Path):
+    (var / "var/postgres").mkdir(parents=True)
+    status, said = shell("id() { echo somebody; }; PG_AS=(); EUID_IS=1; locate_cluster", var)
+    assert status == 1
+    assert "belongs to" in said and "start as the user of the first start" in said
