@@ -2,19 +2,36 @@
 
 from uuid import UUID
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from annotate.access import Matrix, Permission, authorise
+from annotate.access import DRAWERS, LEADS, MEMBERS, PEOPLE, READERS, Matrix, Permission, authorise, roles_in
 from annotate.access import get_campaign as get_campaign_by_matrix
-from annotate.models import Campaign, Role
+from annotate.models import Basemap, Campaign, Catalogue, Role
 from mlcore.errors import NotFound
 from review.models import ModelVersion, Run, Subject, Workflow
 
 REVIEWERS: Permission = frozenset({Role.REVIEWER, Role.LEAD})
 
 # {URL name: {method: who}}. Staff may do everything; HEAD counts as GET.
-MATRIX: Matrix = {}
+MATRIX: Matrix = {
+    "review:home": {"GET": READERS},
+    "review:profile": {"GET": PEOPLE},
+    "review:review": {"GET": DRAWERS},
+    "review:models": {"GET": MEMBERS},
+    "review:run": {"GET": MEMBERS},
+    "review:model_version": {"GET": MEMBERS},
+    # Annotators judge too, blind: without scores, reasons and neighbours.
+    "review:api_next": {"POST": DRAWERS},
+    "review:api_classifications": {"POST": DRAWERS},
+    "review:api_back": {"POST": DRAWERS},
+    "review:api_cutout": {"GET": DRAWERS},
+    "review:api_run": {"GET": MEMBERS},
+    "review:api_runs": {"POST": LEADS},
+    "review:api_run_cancel": {"POST": LEADS},
+    "review:api_promote": {"POST": LEADS},
+}
 
 
 def get_campaign(request: HttpRequest, uid: UUID) -> Campaign:
@@ -58,3 +75,48 @@ def get_model_version(request: HttpRequest, uid: UUID) -> ModelVersion:
         raise NotFound(_("There is no model version at this address."))
     authorise(request, version.campaign, matrix=MATRIX)
     return version
+
+
+def is_reviewer(request: HttpRequest, campaign: Campaign) -> bool:
+    """Whether the asker's answers decide, and scores are shown to them."""
+    return bool(roles_in(request.user, campaign) & REVIEWERS)
+
+
+def find_model_version(request: HttpRequest, uid: UUID | None) -> ModelVersion | None:
+    """A version of any campaign that the asker may see; None where none is named."""
+    if uid is None:
+        return None
+    seen = Campaign.objects.visible_to(request.user)
+    version = ModelVersion.objects.select_related("campaign").filter(uid=uid, campaign__in=seen).first()
+    if version is None:
+        raise NotFound(_("There is no model version of that identifier, or it is not open to you."))
+    return version
+
+
+def find_basemap(request: HttpRequest, uid: UUID | None) -> Basemap | None:
+    """A basemap that the asker added or may see in a campaign; None where none is named."""
+    if uid is None:
+        return None
+    if request.user.is_staff:
+        own = Q()
+    else:
+        seen = Campaign.objects.visible_to(request.user)
+        own = Q(added_by__user=request.user) | Q(campaigns__in=seen) | Q(derived__campaigns__in=seen)
+    basemap = Basemap.objects.filter(own, uid=uid).first()
+    if basemap is None:
+        raise NotFound(_("There is no basemap of that identifier, or it is not open to you."))
+    return basemap
+
+
+def find_catalogues(request: HttpRequest, uids: list[UUID]) -> list[Catalogue]:
+    """Catalogues by identifier, in the order given: of campaigns the asker may see, and of none."""
+    seen = Campaign.objects.visible_to(request.user)
+    found = Catalogue.objects.filter(Q(campaign__isnull=True) | Q(campaign__in=seen), uid__in=uids)
+    by_uid = {catalogue.uid: catalogue for catalogue in found}
+    missing = [str(uid) for uid in uids if uid not in by_uid]
+    if missing:
+        raise NotFound(
+            _("There is no catalogue of the identifier %(uid)s, or it is not open to you.")
+            % {"uid": ", ".join(missing)}
+        )
+    return [by_uid[uid] for uid in uids]

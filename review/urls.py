@@ -1,6 +1,23 @@
 """Everything that can be asked of review; who may ask is in review/access.py."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from review.views import api, judging, learning, pages
 
 app_name = "review"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("", pages.home, name="home"),
+    path("profile/", pages.profile, name="profile"),
+    path("campaigns/<uuid:uid>/review/", judging.review, name="review"),
+    path("campaigns/<uuid:uid>/models/", learning.models, name="models"),
+    path("runs/<uuid:uid>/", learning.run, name="run"),
+    path("model-versions/<uuid:uid>/", learning.model_version, name="model_version"),
+    path("api/v1/workflows/<uuid:uid>/next", api.next_subject, name="api_next"),
+    path("api/v1/workflows/<uuid:uid>/classifications", api.classify, name="api_classifications"),
+    path("api/v1/workflows/<uuid:uid>/back", api.back, name="api_back"),
+    path("api/v1/subjects/<uuid:uid>/cutout", api.cutout, name="api_cutout"),
+    path("api/v1/runs/<uuid:uid>", api.run, name="api_run"),
+    path("api/v1/runs/<uuid:uid>/cancel", api.cancel_run, name="api_run_cancel"),
+    path("api/v1/campaigns/<uuid:uid>/runs", api.start_run, name="api_runs"),
+    path("api/v1/model-versions/<uuid:uid>/promote", api.promote, name="api_promote"),
+]

@@ -4,6 +4,8 @@ import uuid
 from typing import Self
 
 from django.db import models
+from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models import Basemap, Campaign, Catalogue, Participant
@@ -60,6 +62,9 @@ class Run(models.Model):
         Participant, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    # When it last began to wait, and when it was last handed to the queue; see services/runs.py.
+    queued_at = models.DateTimeField(default=timezone.now)
+    enqueued_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -68,6 +73,11 @@ class Run(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["campaign", "number"], name="run_number_once"),
+            models.UniqueConstraint(
+                fields=["campaign", "system"],
+                condition=Q(verb="train", state__in=("queued", "running", "cancelling")),
+                name="run_one_training_at_a_time",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -116,6 +126,9 @@ class RunWindow(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["run", "index"], name="run_window_once"),
+        ]
+        indexes = [
+            models.Index(fields=["run", "index"], condition=~Q(state="done"), name="run_window_open"),
         ]
 
     def __str__(self) -> str:

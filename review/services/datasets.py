@@ -1,0 +1,197 @@
+"""Datasets: a campaign's labels (services/labels.py), frozen into a hashed folder that a training reads."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from annotate.models import Campaign, Catalogue, Feature, Participant
+from mlcore.crater_detector.cutting import cut_samples
+from mlcore.dataset import Manifest, Sample, write_dataset
+from mlcore.errors import InvalidInput
+from review.models import Classification, Dataset, Verdict
+from review.services import rasters
+from review.services.labels import (
+    REGION,
+    TILES,
+    Source,
+    gather,
+    min_diameter_m,
+    settled_features,
+    verdicts_of,
+)
+
+
+def check(campaign: Campaign, *, label_catalogues: Sequence[Catalogue] = (), searched: str = TILES) -> None:
+    """Refuse where there would be nothing to learn from, before anybody waits for it."""
+    counts = preview(campaign, label_catalogues=label_catalogues, searched=searched)
+    rasters.elevation_of(campaign)
+    for catalogue in label_catalogues:
+        if catalogue.body != campaign.body:
+            raise InvalidInput(
+                _("“%(name)s” lists craters of %(other)s, the campaign maps %(body)s; choose another one.")
+                % {"name": catalogue.name, "other": catalogue.body, "body": campaign.body},
+                code="wrong_body",
+            )
+    if not counts["searched"]:
+        raise InvalidInput(
+            _(
+                "There is nothing to learn from yet: no tile of “%(name)s” is settled. Let the tiles get "
+                "their visits, or choose an imported catalogue and say that it is complete in the region."
+            )
+            % {"name": campaign.name},
+            code="nothing_searched",
+        )
+    if not counts["craters"]:
+        raise InvalidInput(
+            _(
+                "There is not one crater to learn from in “%(name)s”: its %(n)d searched tiles are all "
+                "empty. Settle tiles with craters, or choose an imported catalogue as labels."
+            )
+            % {"name": campaign.name, "n": counts["searched"]},
+            code="no_craters",
+        )
+
+
+def preview(
+    campaign: Campaign, *, label_catalogues: Sequence[Catalogue] = (), searched: str = TILES
+) -> dict[str, int]:
+    """What a training would use now, counted without reading a raster: for the page beside the button."""
+    verdicts = verdicts_of(campaign)
+    settled = campaign.tiles.all() if searched == REGION else campaign.tiles.settled()
+    consensus = settled_features(campaign)
+    chosen = Feature.objects.filter(catalogue__in=label_catalogues, geom__bboverlaps=campaign.region)
+    return {
+        "searched": settled.count(),
+        "craters": consensus.count()
+        + verdicts.filter(answer=Verdict.Answer.CONFIRMED).count()
+        + chosen.filter(diameter_m__gte=campaign.min_diameter_m).count(),
+        "negatives": verdicts.filter(answer=Verdict.Answer.REJECTED).count(),
+    }
+
+
+def folder_of(dataset: Dataset) -> Path:
+    """The frozen folder."""
+    return Path(settings.MEDIA_ROOT) / dataset.path
+
+
+def in_words(counts: dict[str, dict[str, int]]) -> str:
+    """The counts in a sentence for the log."""
+    sides = ("train", "validation", "test")
+    return "; ".join(
+        f"{what} {' + '.join(str(counts[what][side]) for side in sides)} ({', '.join(sides)})"
+        for what in ("craters", "negatives")
+    )
+
+
+def freeze(
+    *,
+    campaign: Campaign,
+    system: str = "crater_detector",
+    created_by: Participant | None,
+    label_catalogues: Sequence[Catalogue] = (),
+    searched: str = TILES,
+    progress: Callable[[], None] = lambda: None,
+) -> Dataset:
+    """Freeze the campaign's labels as they are now; the same labels give the same dataset again.
+
+    Args:
+        campaign: Whose labels.
+        system: For which learning system.
+        created_by: Who wanted it.
+        label_catalogues: Imported catalogues that count as labels.
+        searched: TILES or REGION.
+        progress: Called for every sample; may raise to stop.
+
+    Raises:
+        InvalidInput: There is nothing to learn from.
+    """
+    check(campaign, label_catalogues=label_catalogues, searched=searched)
+    uid = uuid4()
+    path = f"datasets/{uid}"
+    folder = Path(settings.MEDIA_ROOT) / path
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    sources = gather(campaign, label_catalogues=label_catalogues, searched=searched)
+    try:
+        manifest = write_dataset(
+            folder,
+            _samples(campaign, sources, progress),
+            system=system,
+            body=campaign.body,
+            block_deg=campaign.split_block_deg,
+            min_diameter_m=min_diameter_m(campaign),
+            provenance=_provenance(campaign, sources, label_catalogues, searched),
+        )
+    except BaseException:
+        shutil.rmtree(folder.with_name(folder.name + ".half-done"), ignore_errors=True)
+        raise
+    return _row(campaign, system, uid, path, manifest, created_by)
+
+
+def _samples(campaign: Campaign, sources: Sequence[Source], progress: Callable[[], None]) -> Iterator[Sample]:
+    for source in sources:
+        for sample in cut_samples(
+            rasters.path_of(source.basemap),
+            rasters.grid_of(source.basemap),
+            searched=source.tiles + source.shown,
+            craters=source.craters,
+            negatives=source.negatives,
+            block_deg=campaign.split_block_deg,
+            min_diameter_m=min_diameter_m(campaign),
+        ):
+            progress()
+            yield sample
+
+
+def _row(
+    campaign: Campaign,
+    system: str,
+    uid: UUID,
+    path: str,
+    manifest: Manifest,
+    created_by: Participant | None,
+) -> Dataset:
+    """The dataset's row; the same content is kept once, under the row it had first."""
+    counts = {**manifest.counts, "samples": manifest.samples}
+    folder = Path(settings.MEDIA_ROOT) / path
+    try:
+        with transaction.atomic():
+            return Dataset.objects.create(
+                uid=uid,
+                campaign=campaign,
+                system=system,
+                sha256=manifest.sha256,
+                path=path,
+                counts=counts,
+                created_by=created_by,
+            )
+    except IntegrityError:
+        known = Dataset.objects.get(campaign=campaign, system=system, sha256=manifest.sha256)
+    if folder_of(known).is_dir():
+        shutil.rmtree(folder)
+    else:
+        folder.rename(folder_of(known))
+    return known
+
+
+def _provenance(
+    campaign: Campaign, sources: Sequence[Source], label_catalogues: Sequence[Catalogue], searched: str
+) -> dict[str, object]:
+    """Where the labels are from; people under their pseudonyms only."""
+    drew = Participant.objects.filter(
+        visits__state="submitted", visits__tile__in=campaign.tiles.settled()
+    ).values_list("pseudonym", flat=True)
+    evidence = [uid for verdict in verdicts_of(campaign) for uid in verdict.evidence]
+    judged = Classification.objects.filter(uid__in=evidence).values_list("participant__pseudonym", flat=True)
+    return {
+        "searched": searched,
+        "elevation": [source.basemap.name for source in sources],
+        "label_catalogues": [str(catalogue) for catalogue in label_catalogues],
+        "synthetic": campaign.synthetic,
+        "drew": sorted(set(drew)),
+        "judged": sorted(set(judged)),
+    }

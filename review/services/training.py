@@ -1,0 +1,188 @@
+"""Training: requested by a lead, executed by whichever worker claims the run."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from annotate.models import Campaign, Catalogue, Participant
+from mlcore import api
+from mlcore.errors import Conflict, InvalidInput
+from mlcore.registry import get_system
+from review.models import Dataset, ModelVersion, Run
+from review.services import datasets, jobs, registry, runs
+from review.services.versions import artifact_of, current
+
+DEFAULT_SEED = 1
+CHECKPOINT_FOLDER = "checkpoint"
+# Shares of the progress bar: freezing the labels, training, scoring the current version beside it.
+_FROZEN, _TRAINED = 0.05, 0.95
+
+
+def request_training(
+    *,
+    campaign: Campaign,
+    system: str = "crater_detector",
+    preset: str = "quick",
+    requested_by: Participant | None,
+    overrides: dict[str, object] | None = None,
+    label_catalogues: Sequence[Catalogue] = (),
+    searched: str = datasets.TILES,
+    start_from: ModelVersion | None = None,
+    seed: int = DEFAULT_SEED,
+    promote: bool = False,
+) -> Run:
+    """A queued training on the campaign's labels as they will be when it starts.
+
+    Args:
+        campaign: Whose labels.
+        system: Key of mlcore.registry.SYSTEMS.
+        preset: One of the system's.
+        requested_by: Who pressed the button.
+        overrides: Settings that differ from the preset.
+        label_catalogues: Imported catalogues whose craters count as labels.
+        searched: datasets.TILES or datasets.REGION: what counts as searched completely.
+        start_from: A version whose weights are the beginning; from scratch otherwise.
+        seed: Of everything random.
+        promote: Make the version current when it is finished, as if its requester had pressed the button.
+
+    Raises:
+        InvalidInput: Unknown system, preset or setting, or nothing to learn from.
+        Conflict: The campaign trains this system already.
+    """
+    get_system(system).config(preset, overrides or {})
+    datasets.check(campaign, label_catalogues=label_catalogues, searched=searched)
+    config = {
+        "preset": preset,
+        "overrides": overrides or {},
+        "seed": seed,
+        "label_catalogues": [str(catalogue.uid) for catalogue in label_catalogues],
+        "searched": searched,
+        "start_from": str(start_from.uid) if start_from else None,
+        "promote": promote,
+    }
+    try:
+        with transaction.atomic():
+            return runs.create(
+                campaign=campaign,
+                system=system,
+                verb=Run.Verb.TRAIN,
+                requested_by=requested_by,
+                config=config,
+            )
+    except IntegrityError:
+        active = Run.objects.active().filter(campaign=campaign, system=system, verb=Run.Verb.TRAIN).first()
+        raise Conflict(
+            _("This campaign already trains the %(system)s (run %(number)s); wait for its end or cancel it.")
+            % {"system": system.replace("_", " "), "number": active.number if active else "?"},
+            code="already_training",
+        ) from None
+
+
+def execute(run_pk: int, worker: str) -> list[Run]:
+    """Claim the run and see it through; the runs to enqueue afterwards.
+
+    Nothing happens where the run is not waiting any more: a message that arrives twice does no harm.
+    """
+    run = runs.claim(run_pk, worker)
+    if run is None:
+        return []
+    with runs.guarded(run):
+        return _train(run)
+    return []
+
+
+def _train(run: Run) -> list[Run]:
+    dataset = _dataset(run)
+    outcome = jobs.follow(run, _job(run, dataset), share=(_FROZEN, _TRAINED))
+    if outcome.end != "done":
+        return jobs.conclude(run, outcome)
+    version = registry.adopt(run, compared_with=_current_beside_it(run, dataset))
+    if version is None:
+        # Cancelled at the last moment, or no longer the current attempt.
+        runs.stopped(run)
+        return []
+    if run.config.get("promote"):
+        predicting = registry.promote(version=version, by=run.requested_by)
+        return [predicting] if predicting else []
+    return []
+
+
+def _dataset(run: Run) -> Dataset:
+    """Freeze the labels at the first attempt; later attempts go on with the same."""
+    if run.dataset is None:
+        uids = run.config["label_catalogues"]
+        by_uid = {str(c.uid): c for c in Catalogue.objects.filter(uid__in=uids)}
+        missing = [uid for uid in uids if uid not in by_uid]
+        if missing:
+            raise InvalidInput(
+                _("A catalogue chosen as labels is gone (%(uid)s); start a new run without it.")
+                % {"uid": ", ".join(missing)}
+            )
+        stage = _("Freezing the labels")
+        run.dataset = datasets.freeze(
+            campaign=run.campaign,
+            system=run.system,
+            created_by=run.requested_by,
+            label_catalogues=[by_uid[uid] for uid in uids],
+            searched=run.config["searched"],
+            progress=lambda: runs.beat_or_stop(run, stage=stage),
+        )
+        Run.objects.filter(pk=run.pk, attempt=run.attempt).update(dataset=run.dataset)
+        runs.log(
+            run,
+            _("Dataset %(sha)s: %(counts)s.")
+            % {"sha": run.dataset.sha256[:8], "counts": datasets.in_words(run.dataset.counts)},
+        )
+    return run.dataset
+
+
+def _job(run: Run, dataset: Dataset) -> api.TrainJob:
+    folder = runs.folder_of(run)
+    _take_over_checkpoint(run, folder)
+    start_from = run.config["start_from"]
+    initial = ModelVersion.objects.get(uid=start_from) if start_from else None
+    return api.TrainJob(
+        dataset_dir=str(datasets.folder_of(dataset)),
+        out_dir=str(folder),
+        system=run.system,
+        preset=run.config["preset"],
+        overrides=run.config["overrides"],
+        seed=run.config["seed"],
+        initial_weights=str(artifact_of(initial)) if initial else None,
+    )
+
+
+def _take_over_checkpoint(run: Run, folder: Path) -> None:
+    """Let an attempt go on from where the one before it was lost, in a folder of its own."""
+    left = folder.parent / str(run.attempt - 1) / CHECKPOINT_FOLDER
+    if left.is_dir() and not (folder / CHECKPOINT_FOLDER).exists():
+        shutil.copytree(left, folder / CHECKPOINT_FOLDER)
+
+
+def _current_beside_it(run: Run, dataset: Dataset) -> dict[str, object] | None:
+    """The current version's metrics on the new dataset's test places, so that the two can be compared.
+
+    The split never moves, so neither has been trained there. A failure here does not spoil the training.
+    """
+    version = current(run.campaign, run.system)
+    if version is None:
+        return None
+    outcome = jobs.follow(
+        run,
+        api.EvaluateJob(
+            artifact_dir=str(artifact_of(version)),
+            dataset_dir=str(datasets.folder_of(dataset)),
+            out_dir=str(runs.folder_of(run) / "beside"),
+            side="test",
+        ),
+        stage_prefix=_("Version %(number)d on the same places: ") % {"number": version.number},
+        share=(_TRAINED, 1.0),
+    )
+    if outcome.end != "done":
+        why = _("The current version could not be scored beside it: %(why)s") % {"why": outcome.message}
+        runs.log(run, why)
+        return None
+    return {"uid": str(version.uid), "number": version.number, "side": "test", "metrics": outcome.result}

@@ -1,0 +1,48 @@
+"""Background work of review. A task takes a primary key and calls one service; what that leaves to be done
+is enqueued here, on commit.
+"""
+
+import os
+import socket
+
+from celery import shared_task
+from celery.app.task import Task
+
+from review.models import Run
+from review.services import prediction, runs, training
+
+# Backstops only: a run is stopped by its row, not by the queue.
+LONGEST_RUN_S = 6 * 24 * 3600
+# So many workers may share one prediction; those who find no window left return at once.
+PREDICTION_HELPERS = 4
+
+
+def worker_name() -> str:
+    """Who works here, as the run page shows it."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@shared_task(time_limit=LONGEST_RUN_S)
+def train_task(run_pk: int) -> None:
+    for following in training.execute(run_pk, worker_name()):
+        enqueue(following)
+
+
+@shared_task(time_limit=LONGEST_RUN_S)
+def predict_task(run_pk: int) -> None:
+    for following in prediction.execute(run_pk, worker_name()):
+        enqueue(following)
+
+
+@shared_task(soft_time_limit=25, time_limit=30)
+def requeue_runs_task() -> None:
+    for run in runs.requeue():
+        enqueue(run)
+
+
+def enqueue(run: Run) -> None:
+    """Send a queued run to the workers once the transaction is committed."""
+    task: Task = train_task if run.verb == Run.Verb.TRAIN else predict_task
+    copies = 1 if run.verb == Run.Verb.TRAIN else PREDICTION_HELPERS
+    for _ in range(copies):
+        task.delay_on_commit(run.pk)

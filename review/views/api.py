@@ -1,0 +1,133 @@
+"""The API of review. Each view fetches and authorises in one call, calls one service, answers a shape."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from annotate.access import me
+from mlcore.errors import NotFound
+from review import access, tasks
+from review.models import Run, Subject
+from review.serializers import (
+    ClassificationIn,
+    RunIn,
+    classification_out,
+    next_out,
+    progress_out,
+    run_out,
+    subject_out,
+)
+from review.services import classifications, cutouts, prediction, registry, runs, training
+
+
+@api_view(["POST"])
+def next_subject(request: Request, uid: UUID) -> Response:
+    """Hand out the next subject."""
+    workflow = access.get_workflow(request, uid)
+    as_reviewer = access.is_reviewer(request, workflow.campaign)
+    return Response(next_out(workflow, me(request), as_reviewer=as_reviewer))
+
+
+@api_view(["POST"])
+def classify(request: Request, uid: UUID) -> Response:
+    """Record an answer and hand out the next subject."""
+    workflow = access.get_workflow(request, uid)
+    as_reviewer = access.is_reviewer(request, workflow.campaign)
+    shape = ClassificationIn(data=request.data)
+    shape.is_valid(raise_exception=True)
+    answer = shape.validated_data
+    subject = Subject.objects.filter(workflow=workflow, uid=answer.pop("subject")).first()
+    if subject is None:
+        raise NotFound(_("This workflow has no such subject; ask for the next one."))
+    classification = classifications.record(
+        workflow=workflow, subject=subject, participant=me(request), as_reviewer=as_reviewer, **answer
+    )
+    out = next_out(workflow, me(request), as_reviewer=as_reviewer)
+    return Response({"classification": classification_out(classification), **out}, status=201)
+
+
+@api_view(["POST"])
+def back(request: Request, uid: UUID) -> Response:
+    """Take the asker's last answer back and show its subject again."""
+    workflow = access.get_workflow(request, uid)
+    subject = classifications.take_back(workflow=workflow, participant=me(request))
+    return Response(
+        {
+            "subject": subject_out(subject, as_reviewer=access.is_reviewer(request, workflow.campaign)),
+            "progress": progress_out(workflow, me(request)),
+        }
+    )
+
+
+@api_view(["GET"])
+def cutout(request: Request, uid: UUID) -> HttpResponse:
+    """The picture of a subject in one layer."""
+    subject = access.get_subject(request, uid)
+    image = cutouts.image(subject, layer=request.query_params.get("layer"))
+    response = HttpResponse(image.content, content_type=image.content_type)
+    response["Cache-Control"] = "private, max-age=86400"
+    return response
+
+
+@api_view(["GET"])
+def run(request: Request, uid: UUID) -> Response:
+    """A run and the events since the last one the asker has."""
+    after = request.query_params.get("after", "0")
+    return Response(run_out(access.get_run(request, uid), after=int(after) if after.isdecimal() else 0))
+
+
+@api_view(["POST"])
+def start_run(request: Request, uid: UUID) -> Response:
+    """Start a training or a prediction for a campaign."""
+    campaign = access.get_campaign(request, uid)
+    shape = RunIn(data=request.data)
+    shape.is_valid(raise_exception=True)
+    wish = shape.validated_data
+    if wish["verb"] == Run.Verb.TRAIN:
+        started = training.request_training(
+            campaign=campaign,
+            system=wish["system"],
+            preset=wish["preset"],
+            requested_by=me(request),
+            label_catalogues=access.find_catalogues(request, wish["label_catalogues"]),
+            searched=wish["searched"],
+            start_from=access.find_model_version(request, wish["start_from"]),
+        )
+    else:
+        started = prediction.request_prediction(
+            campaign=campaign,
+            model_version=access.find_model_version(request, wish["model_version"])
+            or registry.current(campaign, wish["system"]),
+            basemap=access.find_basemap(request, wish["basemap"]),
+            requested_by=me(request),
+        )
+    tasks.enqueue(started)
+    return Response(run_out(started), status=201)
+
+
+@api_view(["POST"])
+def cancel_run(request: Request, uid: UUID) -> Response:
+    """Ask a run to stop."""
+    return Response(run_out(runs.cancel(run=access.get_run(request, uid), by=me(request))))
+
+
+@api_view(["POST"])
+def promote(request: Request, uid: UUID) -> Response:
+    """Make a version the current one; it predicts over the campaign's elevation model at once."""
+    version = access.get_model_version(request, uid)
+    predicting = registry.promote(version=version, by=me(request))
+    if predicting:
+        tasks.enqueue(predicting)
+    version.refresh_from_db()
+    return Response(
+        {
+            "uid": str(version.uid),
+            "number": version.number,
+            "is_current": version.is_current,
+            "prediction": str(predicting.uid) if predicting else None,
+        }
+    )
