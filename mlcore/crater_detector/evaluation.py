@@ -1,0 +1,200 @@
+"""Scoring a network on one side of a dataset: threshold, calibration, recall and precision."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcore.bodies import get_body
+from mlcore.catalogues.matching import match
+from mlcore.crater_detector.detection import Detection
+from mlcore.crater_detector.merging import merge_detections
+from mlcore.crater_detector.predict import Rows, Searcher, logit, whole
+from mlcore.dataset import CircleLabel, Sample
+from mlcore.metrics.boxes import Tally
+from mlcore.raster.grid import Grid
+from mlcore.split import SIDES
+
+# A truth is found when a detection's circle overlaps it by this IoU, as in the detector's paper.
+MIN_IOU = 0.5
+# Rims are measured to a few percent: a detection this much below the smallest labelled diameter may still
+# match, but is not counted as wrong when it does not.
+SMALLER_MAY_MATCH = 0.94
+# Fewer detections than this say nothing about probabilities.
+LEAST_TO_CALIBRATE = 30
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Detections of one side beside its truth.
+
+    Attributes:
+        score: (m,) of detections that count: right ones and wrong ones of full size.
+        right: (m,) whether each is a labelled crater.
+        truth_score: (n,) of each crater of the side: its detection's score, −1 when missed.
+        truth_diameter_m: (n,).
+    """
+
+    score: Rows
+    right: NDArray[np.bool_]
+    truth_score: Rows
+    truth_diameter_m: Rows
+
+    def tally(self, threshold: float) -> Tally:
+        """Counts at a score threshold."""
+        shown = self.score >= threshold
+        return Tally(
+            n_truth=len(self.truth_score),
+            n_truth_hit=int((self.truth_score >= threshold).sum()),
+            n_found=int(shown.sum()),
+            n_found_hit=int((shown & self.right).sum()),
+        )
+
+
+def _on_body(grid: Grid, sample: Sample, circle: CircleLabel) -> tuple[float, float, float]:
+    scale = sample.scale
+    lon, lat = grid.lonlat(
+        sample.window.x_px + circle.x_px * scale.grid_px_per_px_x,
+        sample.window.y_px + circle.y_px * scale.grid_px_per_px_y,
+    )
+    return float(lon), float(lat), circle.diameter_px * scale.resolution_m_per_px
+
+
+def _inside(sample: Sample, circle: CircleLabel) -> bool:
+    """Whether the circle lies wholly on the grid (not: in the sample)."""
+    scale, grid, radius = sample.scale, sample.grid, circle.diameter_px / 2
+    x = sample.window.x_px + circle.x_px * scale.grid_px_per_px_x
+    y = sample.window.y_px + circle.y_px * scale.grid_px_per_px_y
+    reach_x, reach_y = radius * scale.grid_px_per_px_x, radius * scale.grid_px_per_px_y
+    return x >= reach_x and y >= reach_y and x + reach_x <= grid.width_px and y + reach_y <= grid.height_px
+
+
+def _codes(sample: Sample, x_px: Rows, y_px: Rows) -> NDArray[np.uint8]:
+    """(n,) side of the pixels at positions."""
+    height, width = sample.side.shape
+    column = np.clip(x_px.astype(int), 0, width - 1)
+    row = np.clip(y_px.astype(int), 0, height - 1)
+    return sample.side[row, column]
+
+
+def score_side(
+    searcher: Searcher,
+    samples: Iterable[Sample],
+    side: str,
+    min_diameter_m: float,
+    report: Callable[[float], None] = lambda _: None,
+) -> Scored:
+    """Search one side of a dataset; whole pixels are seen, only what is centred on the side is scored.
+
+    Args:
+        searcher: The network.
+        samples: Of the dataset.
+        side: Key of SIDES.
+        min_diameter_m: Smallest crater that was labelled completely.
+        report: Called with the share done.
+    """
+    code = SIDES[side]
+    asked = [sample for sample in samples if (sample.side == code).any()]
+    found: dict[Grid, list[Detection]] = defaultdict(list)
+    # By number, for a crater shows in several samples; the finest sample that holds its centre decides.
+    truths: dict[Grid, dict[int, tuple[float, float, float, bool]]] = defaultdict(dict)
+    for done, sample in enumerate(asked):
+        rows = searcher.find(sample.elevation_m, sample.resolution_m_per_px)
+        rows = rows[whole(rows, sample.grid, sample.window, searcher.config)]
+        rows = rows[_codes(sample, rows[:, 0], rows[:, 1]) == code]
+        found[sample.grid] += searcher.place(rows, sample.grid, sample.window)
+        for circle in sample.craters:
+            on_side = (
+                0 <= circle.x_px < sample.side.shape[1]
+                and 0 <= circle.y_px < sample.side.shape[0]
+                and _codes(sample, np.array([circle.x_px]), np.array([circle.y_px]))[0] == code
+                and _inside(sample, circle)
+            )
+            known = truths[sample.grid].get(circle.number)
+            truths[sample.grid][circle.number] = (
+                *_on_body(sample.grid, sample, circle),
+                on_side or bool(known and known[3]),
+            )
+        report((done + 1) / len(asked))
+    parts = [
+        _score_grid(found[grid], list(truths[grid].values()), grid, min_diameter_m) for grid in list(found)
+    ]
+    return _joined(parts)
+
+
+def _score_grid(
+    found: list[Detection], truths: list[tuple[float, float, float, bool]], grid: Grid, min_diameter_m: float
+) -> Scored:
+    radius_m = get_body(grid.body).radius_m
+    merged = [
+        d for d in merge_detections(found, radius_m) if d.diameter_m >= SMALLER_MAY_MATCH * min_diameter_m
+    ]
+    circles = np.array([(d.lon, d.lat, d.diameter_m) for d in merged]).reshape(-1, 3)
+    score = np.array([d.score for d in merged])
+    table = np.array(truths, float).reshape(-1, 4)
+    of_side = (table[:, 3] > 0) & (table[:, 2] >= min_diameter_m)
+    partner = np.full(len(circles), -1)
+    for pair in match(circles, table[:, :3], radius_m, max_offset=0.5, min_iou=MIN_IOU):
+        partner[pair.i] = pair.j
+    right = partner >= 0
+    # A detection of a labelled crater that the side does not ask about is neither right nor wrong.
+    counts = np.where(right, of_side[partner] if len(table) else False, circles[:, 2] >= min_diameter_m)
+    truth_score = np.full(len(table), -1.0)
+    truth_score[partner[right]] = score[right]
+    return Scored(score[counts], right[counts], truth_score[of_side], table[of_side, 2])
+
+
+def _joined(parts: list[Scored]) -> Scored:
+    def join(name: str) -> NDArray:
+        return np.concatenate([getattr(part, name) for part in parts]) if parts else np.empty(0)
+
+    return Scored(join("score"), join("right").astype(bool), join("truth_score"), join("truth_diameter_m"))
+
+
+def fit_calibration(scored: Scored) -> tuple[float, float]:
+    """Slope and intercept that make raw scores probabilities (Platt 1999), with his soft targets.
+
+    Returns:
+        (1, 0), which changes nothing, where there are too few detections to tell.
+    """
+    if len(scored.score) < LEAST_TO_CALIBRATE or scored.right.all() or not scored.right.any():
+        return 1.0, 0.0
+    n_right, n_wrong = scored.right.sum(), (~scored.right).sum()
+    target = np.where(scored.right, (n_right + 1) / (n_right + 2), 1 / (n_wrong + 2))
+    x = np.stack([logit(scored.score), np.ones(len(scored.score))], 1)
+    weights = np.array([1.0, 0.0])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-x @ weights))
+        # A little ridge towards (1, 0) keeps few detections from pulling far.
+        gradient = x.T @ (p - target) + 1e-2 * (weights - [1.0, 0.0])
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + 1e-2 * np.eye(2)
+        weights = weights - np.linalg.solve(hessian, gradient)
+    slope, intercept = (float(w) for w in weights)
+    # A falling curve would turn the ranking over.
+    return (slope, intercept) if slope > 0.05 else (1.0, 0.0)
+
+
+def choose_threshold(scored: Scored, *, fallback: float = 0.5) -> float:
+    """The score at which F1 is highest, halfway to the next lower; fallback where nothing can be said."""
+    scores = np.unique(scored.score)
+    if not len(scored.truth_score) or not len(scores):
+        return fallback
+    middles = np.concatenate([scores[:1] / 2, [(a + b) / 2 for a, b in pairwise(scores)]])
+    return float(middles[int(np.argmax([scored.tally(middle).f1 for middle in middles]))])
+
+
+def metrics(scored: Scored, threshold: float) -> dict[str, object] | None:
+    """What the card says about a side; None where it has no craters."""
+    if not len(scored.truth_score):
+        return None
+    smallest = float(scored.truth_diameter_m.min())
+    edges = [e for e in smallest * 2.0 ** np.arange(8) if e <= scored.truth_diameter_m.max()] + [np.inf]
+    bins = []
+    for low, high in pairwise(edges):
+        inside = (scored.truth_diameter_m >= low) & (scored.truth_diameter_m < high)
+        hit = int((scored.truth_score[inside] >= threshold).sum())
+        bins.append({"from_m": round(low, 1), "n_truth": int(inside.sum()), "n_truth_hit": hit})
+    return {**scored.tally(threshold).to_json(), "matching": f"circle IoU ≥ {MIN_IOU}", "by_diameter": bins}
