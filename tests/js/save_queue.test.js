@@ -187,15 +187,19 @@ test("refused for good: drawn again from nothing is dropped aloud, with what fol
   assert.deepEqual(events, ["dropped draw: Refused with 400.", "saved draw v1"]);
 });
 
-test("not ours to save (403, 404): it stops and waits for a word", async (context) => {
-  const { queue, server, events } = setUp(context);
-  server.before = [refusal(404)];
-  queue.add(draw());
-  await turn();
-  assert.equal(queue.state, "refused");
-  queue.discardFirst();
-  assert.deepEqual(events, ["dropped draw: Refused with 404."]);
-  assert.equal(queue.state, "idle");
+test("not ours to save, or the tile is closed: it stops and waits for a word", async (context) => {
+  for (const status of [403, 404, 409]) {
+    const { queue, server, events } = setUp(context);
+    server.before = [refusal(status)];
+    queue.add(draw());
+    await turn();
+    assert.equal(queue.state, "refused");
+    assert.equal(queue.saves.length, 1);
+    queue.discardFirst();
+    assert.deepEqual(events, [`dropped draw: Refused with ${status}.`]);
+    assert.equal(queue.state, "idle");
+    context.mock.timers.reset();
+  }
 });
 
 test("a conflict is asked about: mine is sent on top of theirs", async (context) => {

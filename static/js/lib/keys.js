@@ -7,6 +7,7 @@
  * @property {string} group Heading in the panel of keys.
  * @property {string} title What it does.
  * @property {(event: KeyboardEvent) => void} run
+ * @property {string[]} [shown] What the panel shows instead of the keys.
  * @property {() => void} [release] The key is held: called when it comes up, or the page loses it.
  * @property {boolean} [repeat] Whether a key kept down runs it again and again.
  * @property {() => boolean} [when] Whether it can be done now; if not, the key goes on to the browser.

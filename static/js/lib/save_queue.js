@@ -18,6 +18,9 @@
  * @property {number} base The version it starts from; 0 while only drawn here.
  * @property {boolean} tried Whether it was ever sent.
  *
+ * States: signed_out and refused wait for a person; a refusal is about the person, the tile or the lease (403, 404,
+ * 409 without a mark), never about the shape, which is dropped aloud (400).
+ *
  * @typedef {"idle"|"saving"|"retrying"|"signed_out"|"refused"|"choosing"} QueueState
  */
 
@@ -138,11 +141,11 @@ export class SaveQueue extends EventTarget {
       this.#retryLater();
     } else if (error.status === 401) {
       this.#become("signed_out");
-    } else if (error.status === 403 || error.status === 404) {
-      this.#become("refused");
-    } else {
+    } else if (error.status === 400) {
       this.#drop(save, error);
       return true;
+    } else {
+      this.#become("refused");
     }
     return false;
   }

@@ -1,0 +1,85 @@
+/** Press at the centre, drag to the rim. */
+
+import { distanceM } from "tektite/geo/sphere";
+import { gettext } from "tektite/lib/i18n";
+import { misfitText, sketch } from "tektite/draw/workspace";
+
+const NO_DRAG_PX = 3;
+// Of the map's height: what Enter draws for those who do not use a pointer.
+const FIRST_SIZE = 0.1;
+
+/** @implements {import("tektite/draw/pointers").Tool} */
+export class CircleTool {
+  name = "circle";
+  hint = gettext("Press at the centre of a crater and drag to its rim");
+
+  /** @param {import("tektite/draw/workspace").Workspace} workspace */
+  constructor(workspace) {
+    this.workspace = workspace;
+    this.center = null;
+    this.pressedAt = null;
+  }
+
+  down(spot) {
+    this.center = this.workspace.map.toLonLat(spot);
+    this.pressedAt = spot;
+    return this.center !== null;
+  }
+
+  drag(spot) {
+    sketch(this.workspace, this.#circleTo(spot), [this.center]);
+  }
+
+  up(spot) {
+    const circle = this.#circleTo(spot);
+    const moved = Math.hypot(spot.x - this.pressedAt.x, spot.y - this.pressedAt.y);
+    this.cancel();
+    if (moved <= NO_DRAG_PX || !circle) {
+      this.workspace.say(this.hint);
+      return;
+    }
+    this.#keep(circle);
+  }
+
+  click() {
+    this.workspace.say(gettext("There is no ground here."));
+  }
+
+  hover() {}
+
+  cancel() {
+    const wasDrawing = this.center !== null;
+    this.center = null;
+    sketch(this.workspace, null);
+    return wasDrawing;
+  }
+
+  /** Without a pointer: a circle in the middle of the map, to be nudged and sized with keys. */
+  drawAtMiddle() {
+    const { map, editor } = this.workspace;
+    const center = map.toLonLat(map.middle);
+    const metresPerPx = map.groundSizeAt();
+    if (center && metresPerPx) {
+      const diameter_m = Math.max(FIRST_SIZE * map.size.y * metresPerPx, editor.minDiameterM);
+      this.#keep({ lon: center[0], lat: center[1], diameter_m });
+    }
+  }
+
+  #circleTo(spot) {
+    const rim = this.center && this.workspace.map.toLonLat(spot);
+    if (!rim) {
+      return null;
+    }
+    const [lon, lat] = this.center;
+    return { lon, lat, diameter_m: 2 * distanceM(this.center, rim, this.workspace.map.radiusM) };
+  }
+
+  #keep({ lon, lat, diameter_m }) {
+    const misfit = misfitText(this.workspace.editor, diameter_m);
+    if (misfit) {
+      this.workspace.say(misfit);
+    } else {
+      this.workspace.editor.draw({ lon, lat, diameterM: diameter_m });
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** The layer that is looked at: map tiles cut from its own pixels, under a contrast of the viewer's choice. */
+
+/**
+ * @typedef {object} Layer
+ * @property {string} uid
+ * @property {string} tile_url With {z}, {x} and {y}.
+ *
+ * @typedef {object} Contrast
+ * @property {number} low_percent Percentile shown black.
+ * @property {number} high_percent Percentile shown white.
+ * @property {number} gamma
+ * @property {boolean} invert
+ */
+
+/** A contrast that differs in nothing visible has the same address, so that it is fetched once. */
+const query = ({ low_percent, high_percent, gamma, invert }) =>
+  `low=${low_percent}&high=${high_percent}&gamma=${gamma}&invert=${invert ? 1 : 0}`;
+
+export class Imagery {
+  /** @param {import("tektite/map/grid_map").GridMap} map */
+  constructor(map) {
+    this.map = map;
+    /** @type {L.TileLayer[]} The newest last; older ones stay until it has come, so that nothing flashes. */
+    this.stack = [];
+    this.url = "";
+    this.GridTiles = L.TileLayer.extend({
+      _isValidTile: ({ x, y, z }) => {
+        const size = 256 * 2 ** (map.grid.max_zoom - z);
+        return x >= 0 && y >= 0 && x * size < map.grid.width_px && y * size < map.grid.height_px;
+      },
+    });
+  }
+
+  /** @param {Layer} layer @param {Contrast} contrast */
+  show(layer, contrast) {
+    const url = `${layer.tile_url}${layer.tile_url.includes("?") ? "&" : "?"}${query(contrast)}`;
+    if (url === this.url) {
+      return;
+    }
+    this.url = url;
+    const newest = new this.GridTiles(url, {
+      minZoom: this.map.leaflet.getMinZoom(),
+      maxZoom: this.map.leaflet.getMaxZoom(),
+      minNativeZoom: 0,
+      maxNativeZoom: this.map.grid.max_zoom,
+      zIndex: (this.stack.at(-1)?.options.zIndex ?? 0) + 1,
+      alt: "",
+    });
+    newest.on("load", () => this.#dropOlderThan(newest));
+    this.stack.push(newest);
+    newest.addTo(this.map.leaflet);
+  }
+
+  #dropOlderThan(newest) {
+    const at = this.stack.indexOf(newest);
+    for (const older of this.stack.splice(0, Math.max(at, 0))) {
+      older.remove();
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/** The map workbench: reads its configuration, builds the parts, and ties them together. */
+
+import { CircleTool } from "tektite/draw/circle_tool";
+import { Editor } from "tektite/draw/editor";
+import { Marks } from "tektite/draw/marks";
+import { paintMarks } from "tektite/draw/marks_view";
+import { Pointers } from "tektite/draw/pointers";
+import { RimTool } from "tektite/draw/rim_tool";
+import { SelectTool } from "tektite/draw/select_tool";
+import { makeProjection } from "tektite/geo/projection";
+import { CommandStack } from "tektite/lib/commands";
+import { find } from "tektite/lib/dom";
+import { KeyRegistry } from "tektite/lib/keys";
+import { addScaleBar, addSun } from "tektite/map/furniture";
+import { GridMap } from "tektite/map/grid_map";
+import { Imagery } from "tektite/map/imagery";
+import { RingsLayer } from "tektite/map/rings_layer";
+import { TileMask, windowOf } from "tektite/map/tile_mask";
+import { makeHint } from "tektite/pages/label/hint";
+import { bindKeys } from "tektite/pages/label/keymap";
+import { showKeys } from "tektite/pages/label/keys_dialog";
+import { showLayers } from "tektite/pages/label/layers";
+import { keepLease } from "tektite/pages/label/lease";
+import { showMarks } from "tektite/pages/label/marks_list";
+import { makeQueue } from "tektite/pages/label/saving";
+import { Session } from "tektite/pages/label/session";
+import { showReadout } from "tektite/pages/label/readout";
+import { showTile } from "tektite/pages/label/tile_panel";
+import { Toolbar } from "tektite/pages/label/toolbar";
+import { View } from "tektite/pages/label/view";
+
+const config = JSON.parse(find("#label-config").textContent);
+const { campaign, grid, layers } = config;
+
+// Moon or Mercury: the body's radius comes with the campaign and goes everywhere from here.
+const radiusM = campaign.body.radius_m;
+const projection = makeProjection(globalThis.proj4, grid);
+const map = new GridMap(find("#map"), grid, projection, radiusM);
+const imagery = new Imagery(map);
+const mask = new TileMask(map);
+const rings = new RingsLayer(map);
+rings.set("mine", []);
+rings.set("sketch", []);
+
+const marks = new Marks();
+const commands = new CommandStack();
+const view = new View(config);
+const queue = makeQueue({ campaign, urls: config.urls, marks, commands, visit: () => session.visit });
+const editor = new Editor({
+  marks,
+  commands,
+  queue,
+  radiusM,
+  minDiameterM: campaign.min_diameter_m,
+  lookingAt: () => ({ basemap: view.layer.uid, view: { ...view.contrast, zoom: map.zoom } }),
+});
+const session = new Session({ config, queue, marks, commands, editor });
+
+const say = makeHint(find("#hint"));
+const workspace = { map, rings, marks, editor, say };
+const tools = [new SelectTool(workspace), new CircleTool(workspace), new RimTool(workspace)];
+const toolbar = new Toolbar({ map, tools, commands, say });
+const pointers = new Pointers(map, () => toolbar.tool);
+const fit = () => session.visit && map.fitBox(windowOf(session.visit.tile));
+
+const paint = () => paintMarks(workspace, toolbar.tool.name === "select");
+marks.addEventListener("change", paint);
+toolbar.addEventListener("change", paint);
+
+const pointSun = addSun(map, find("#sun"));
+addScaleBar(map, find("#scale"));
+const showView = () => {
+  imagery.show(view.layer, view.contrast);
+  pointSun(view.layer);
+};
+view.addEventListener("change", showView);
+showView();
+
+session.addEventListener("visit", () => {
+  toolbar.tool.cancel();
+  mask.show(session.visit?.tile ?? null);
+  fit();
+  map.element.focus({ preventScroll: true });
+});
+
+const keys = new KeyRegistry();
+const openKeys = showKeys(keys);
+showTile({ session, campaign, marks, queue });
+showMarks({ workspace, toolbar });
+showLayers({ view, map, rings, config });
+showReadout({ map, queue, marks, view, layers, valueUrl: config.urls.value, radiusM });
+keepLease(session);
+bindKeys({ keys, workspace, toolbar, pointers, session, view, queue, commands, fit, openKeys });
+keys.attach(globalThis);
+session.start();
+queue.resume();

@@ -1,0 +1,162 @@
+/** One visit after another: searching, submitting, giving back, and undoing a submission. */
+
+import { ask } from "tektite/lib/api";
+import { gettext, interpolate, ngettext } from "tektite/lib/i18n";
+import { toast } from "tektite/lib/toasts";
+import { fillUrl } from "tektite/lib/urls";
+
+/**
+ * @typedef {object} Visit
+ * @property {string} uid
+ * @property {"leased"|"submitted"|"returned"} state
+ * @property {string} lease_expires_at
+ * @property {{uid: string, number: number, of: number, x_px: number, y_px: number, width_px: number,
+ *   height_px: number, overlap_px: number}} tile
+ * @property {import("tektite/draw/marks").Mark[]} marks
+ *
+ * @typedef {{tiles_settled: number, tiles: number, my_visits: number}} Progress
+ */
+
+/** Emits "visit" when another tile (or none) is on screen, "change" on everything else worth showing. */
+export class Session extends EventTarget {
+  /**
+   * @param {object} needs
+   * @param {{visit: Visit|null, reason: string|null, progress: Progress, urls: Record<string, string>}} needs.config
+   * @param {import("tektite/lib/save_queue").SaveQueue} needs.queue
+   * @param {import("tektite/draw/marks").Marks} needs.marks
+   * @param {import("tektite/lib/commands").CommandStack} needs.commands
+   * @param {import("tektite/draw/editor").Editor} needs.editor
+   */
+  constructor({ config, queue, marks, commands, editor }) {
+    super();
+    Object.assign(this, { config, urls: config.urls, queue, marks, commands, editor });
+    /** @type {Visit|null} */
+    this.visit = null;
+    /** @type {Visit|null} The one submitted last, which can be reopened. */
+    this.submitted = null;
+    this.reason = config.reason;
+    this.progress = config.progress;
+    this.isBusy = false;
+  }
+
+  start() {
+    this.#enter(this.config.visit);
+  }
+
+  /** "Searched, next": waits until every mark is stored, says so to the server, and goes on. */
+  submit() {
+    return this.#busy(async () => {
+      const { visit } = this;
+      if (!visit) {
+        return;
+      }
+      await this.queue.settled(visit.uid);
+      const count = this.marks.standing().length;
+      const answer = await ask("POST", fillUrl(this.urls.submit, visit), { empty: count === 0 });
+      this.submitted = answer.submitted;
+      this.#goOn({ ...answer, visit: answer.next });
+      toast(submittedText(visit.tile.number, count), {
+        action: { label: gettext("Undo"), run: () => this.reopen(visit) },
+      });
+    });
+  }
+
+  /** @param {string} why */
+  skip(why) {
+    return this.#busy(async () => {
+      const { visit } = this;
+      await this.queue.settled(visit.uid);
+      await ask("POST", fillUrl(this.urls.return, visit), { reason: why });
+      toast(interpolate(gettext("Tile %(number)s given back"), visit.tile));
+      this.#goOn(await ask("POST", this.urls.next));
+    });
+  }
+
+  /** Ask for a tile where there was none. */
+  lookAgain() {
+    return this.#busy(async () => this.#goOn(await ask("POST", this.urls.next)));
+  }
+
+  /** @param {Visit} visit Submitted before. */
+  reopen(visit) {
+    return this.#busy(async () => {
+      if (this.visit) {
+        await this.queue.settled(this.visit.uid);
+      }
+      const reopened = await ask("POST", fillUrl(this.urls.reopen, visit));
+      this.submitted = null;
+      this.progress = { ...this.progress, my_visits: this.progress.my_visits - 1 };
+      this.#enter(reopened);
+    });
+  }
+
+  /** @param {Visit} visit The same one with a longer lease. */
+  renew(visit) {
+    if (visit.uid === this.visit?.uid) {
+      this.visit = { ...this.visit, lease_expires_at: visit.lease_expires_at };
+      this.#emit("change");
+    }
+  }
+
+  #goOn({ visit, reason, progress }) {
+    this.reason = reason;
+    this.progress = progress;
+    this.#enter(visit);
+  }
+
+  #enter(visit) {
+    this.visit = visit;
+    this.editor.visit = visit?.uid ?? null;
+    this.commands.forget();
+    this.marks.reset(visit?.marks ?? []);
+    if (visit) {
+      this.marks.replay(this.queue.pendingOf(visit.uid));
+    }
+    this.#emit("visit");
+    this.#emit("change");
+  }
+
+  async #busy(run) {
+    if (this.isBusy) {
+      return;
+    }
+    this.isBusy = true;
+    this.#emit("change");
+    try {
+      await run();
+    } catch (error) {
+      await this.#explain(error);
+    } finally {
+      this.isBusy = false;
+      this.#emit("change");
+    }
+  }
+
+  /** What went wrong, in the server's words; a tile that changed elsewhere is shown as it is now. */
+  async #explain(error) {
+    if (error.status === undefined) {
+      throw error;
+    }
+    const signin = { label: gettext("Sign in"), run: () => globalThis.open(this.urls.signin, "_blank", "noopener") };
+    toast(error.message, { kind: "error", action: error.status === 401 ? signin : undefined });
+    if (error.status === 409 && this.visit) {
+      const visit = await ask("GET", fillUrl(this.urls.visit, this.visit)).catch(() => null);
+      if (visit?.state === "leased") {
+        this.#enter(visit);
+      } else if (visit) {
+        this.#goOn(await ask("POST", this.urls.next));
+      }
+    }
+  }
+
+  #emit(type) {
+    this.dispatchEvent(new Event(type));
+  }
+}
+
+function submittedText(number, count) {
+  const found = count
+    ? interpolate(ngettext("%(count)s crater", "%(count)s craters", count), { count })
+    : gettext("nothing found");
+  return interpolate(gettext("Tile %(number)s submitted: searched, %(found)s"), { number, found });
+}
