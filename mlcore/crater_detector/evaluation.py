@@ -25,6 +25,8 @@ MIN_IOU = 0.5
 SMALLER_MAY_MATCH = 0.94
 # Fewer detections than this say nothing about probabilities.
 LEAST_TO_CALIBRATE = 30
+# Fewer than even chances that it exists: finding it is neither right nor wrong.
+LEAST_WEIGHT_OF_TRUTH = 0.5
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def score_side(
         found[sample.grid] += searcher.place(rows, sample.grid, sample.window)
         for circle in sample.craters:
             on_side = (
-                0 <= circle.x_px < sample.side.shape[1]
+                circle.weight >= LEAST_WEIGHT_OF_TRUTH
+                and 0 <= circle.x_px < sample.side.shape[1]
                 and 0 <= circle.y_px < sample.side.shape[0]
                 and _codes(sample, np.array([circle.x_px]), np.array([circle.y_px]))[0] == code
                 and _inside(sample, circle)
