@@ -52,7 +52,30 @@ MATRIX: Matrix = {
     "annotate:catalogue_list": {"GET": READERS},
     "annotate:catalogue_import": {"GET": PEOPLE, "POST": PEOPLE},
     "annotate:catalogue": {"GET": READERS},
+    "annotate:catalogue_csv": {"GET": READERS},
+    "annotate:catalogue_geojson": {"GET": READERS},
+    "annotate:map_tile": {"GET": READERS},
+    "annotate:api_tile_next": {"POST": DRAWERS},
+    "annotate:api_visit": {"GET": DRAWERS},
+    "annotate:api_visit_submit": {"POST": DRAWERS},
+    "annotate:api_visit_reopen": {"POST": DRAWERS},
+    "annotate:api_visit_return": {"POST": DRAWERS},
+    "annotate:api_visit_extend": {"POST": DRAWERS},
+    "annotate:api_marks": {"POST": DRAWERS},
+    "annotate:api_mark": {"PATCH": DRAWERS, "DELETE": DRAWERS},
+    "annotate:api_mark_restore": {"POST": DRAWERS},
+    "annotate:api_view": {"PUT": DRAWERS},
+    "annotate:api_features": {"GET": READERS},
+    "annotate:api_catalogue_features": {"GET": READERS},
+    "annotate:api_basemap": {"GET": READERS},
+    "annotate:api_basemap_value": {"GET": READERS},
 }
+
+# Blindness: nobody who draws may see what others found before the result stands. These roles see
+# catalogues made from marks or by models at any time; a watching role counts only for somebody who
+# is not an annotator too. Everybody else waits until every tile of the campaign is settled.
+SIGHTED: Permission = frozenset({Role.REVIEWER, Role.LEAD, STAFF})
+WATCHING: Permission = frozenset({Role.READER, Role.PANELIST, Role.CHAIR})
 
 
 class SignInNeeded(NotAllowed):
@@ -83,6 +106,35 @@ def roles_in(user: User, campaign: Campaign | None) -> frozenset[str]:
     if campaign is not None:
         roles |= set(Membership.objects.filter(campaign=campaign, user=user).values_list("role", flat=True))
     return frozenset(roles)
+
+
+def is_blind(user: User, campaign: Campaign) -> bool:
+    """Whether what others found in the campaign, people or models, is still hidden from the user."""
+    roles = roles_in(user, campaign)
+    if roles & SIGHTED or (roles & WATCHING and Role.ANNOTATOR not in roles):
+        return False
+    return campaign.tiles.open().exists()
+
+
+def refuse_blind(user: User, campaign: Campaign) -> None:
+    """Refuse those who must not see yet what others found.
+
+    Raises:
+        NotAllowed: See is_blind.
+    """
+    if is_blind(user, campaign):
+        raise NotAllowed(
+            _(
+                "What others found opens when every tile of “%(name)s” is settled "
+                "(%(settled)d of %(tiles)d so far): until then everyone draws by their own eyes."
+            )
+            % {
+                "name": campaign.name,
+                "settled": campaign.tiles.settled().count(),
+                "tiles": campaign.tiles.count(),
+            },
+            code="blind",
+        )
 
 
 def authorise(request: HttpRequest, campaign: Campaign | None = None, *, matrix: Matrix = MATRIX) -> None:
@@ -154,9 +206,12 @@ def basemaps_for(user: User) -> BasemapQuerySet:
 
 
 def catalogues_for(user: User) -> QuerySet[Catalogue]:
-    """The catalogues of campaigns open to the user, and those of no campaign."""
-    return Catalogue.objects.filter(
-        Q(campaign=None) | Q(campaign__in=Campaign.objects.visible_to(user).values("pk"))
+    """Those of no campaign and of campaigns open to the user, less what is_blind hides."""
+    campaigns = Campaign.objects.visible_to(user)
+    mapped = campaigns.filter(catalogues__isnull=False).distinct()
+    blind = [campaign.pk for campaign in mapped if is_blind(user, campaign)]
+    return Catalogue.objects.filter(Q(campaign=None) | Q(campaign__in=campaigns.values("pk"))).exclude(
+        ~Q(origin=Catalogue.Origin.IMPORTED), campaign__in=blind
     )
 
 
@@ -175,12 +230,36 @@ def get_basemap(request: HttpRequest, uid: UUID) -> Basemap:
 
 
 def get_catalogue(request: HttpRequest, uid: UUID) -> Catalogue:
-    """A catalogue of a campaign the asker may see, or one that belongs to no campaign."""
+    """A catalogue of a campaign the asker may see, or one that belongs to no campaign.
+
+    Raises:
+        NotAllowed: It was made from marks or by a model, and the asker must not see it yet.
+    """
     catalogue = Catalogue.objects.select_related("campaign").filter(uid=uid).first()
     if catalogue is None:
         raise NotFound(_("There is no catalogue at this address."))
     authorise(request, catalogue.campaign)
+    if catalogue.campaign is not None and catalogue.origin != Catalogue.Origin.IMPORTED:
+        refuse_blind(request.user, catalogue.campaign)
     return catalogue
+
+
+def overlays_for(user: User, campaign: Campaign) -> QuerySet[Catalogue]:
+    """The catalogues that may lie over the campaign's imagery; none for those who draw blind."""
+    if is_blind(user, campaign):
+        return Catalogue.objects.none()
+    return Catalogue.objects.filter(Q(campaign=campaign) | Q(campaign=None, body=campaign.body)).order_by(
+        "pk"
+    )
+
+
+def get_overlay(request: HttpRequest, campaign: Campaign, uid: str) -> Catalogue:
+    """One of overlays_for, by its uid as given in a query."""
+    refuse_blind(request.user, campaign)
+    try:
+        return overlays_for(request.user, campaign).get(uid=UUID(uid))
+    except (ValueError, Catalogue.DoesNotExist):
+        raise NotFound(_("This campaign has no such catalogue.")) from None
 
 
 def me(request: HttpRequest) -> Participant:

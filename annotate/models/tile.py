@@ -4,7 +4,7 @@ import uuid
 from typing import Self
 
 from django.contrib.gis.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +18,15 @@ class TileQuerySet(models.QuerySet["Tile"]):
 
     def settled(self) -> Self:
         return self.filter(settled_at__isnull=False)
+
+    def meeting(self, x_px: float, y_px: float, width_px: float, height_px: float) -> Self:
+        """Those whose core cell meets or touches the rectangle."""
+        return self.filter(
+            x_px__lte=x_px + width_px,
+            x_px__gte=x_px - F("width_px"),
+            y_px__lte=y_px + height_px,
+            y_px__gte=y_px - F("height_px"),
+        )
 
 
 class Tile(models.Model):

@@ -1,0 +1,254 @@
+"""Handing out tiles under a lease, and taking visits back.
+
+A tile has as many places as the campaign's redundancy. A submitted visit keeps a place for good, a
+leased one until its lease runs out; that is looked at when somebody asks, never by a timer.
+
+Locks are taken in one order, participant, campaign, tile, visit, so that nobody waits in a circle.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.formats import time_format
+from django.utils.translation import gettext as _
+
+from annotate.models import Campaign, Participant, Tile, Visit
+from annotate.services import consensus
+from annotate.services.names import clean_label
+from mlcore.errors import Conflict, NotAllowed
+
+
+@transaction.atomic
+def hand_out(*, campaign: Campaign, participant: Participant) -> Visit | None:
+    """The participant's tile to work on: their own leased one if there is any, else a new one.
+
+    Returns:
+        None where nothing is free for this person; why_nothing says why.
+    """
+    # One hand-out at a time per person: a double click must not lease two tiles.
+    Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
+    return _resumed(campaign, participant) or _fresh(campaign, participant)
+
+
+def _resumed(campaign: Campaign, participant: Participant) -> Visit | None:
+    """The visit last begun, with its lease renewed; those whose place is gone are closed."""
+    leased = Visit.objects.filter(
+        tile__campaign=campaign, participant=participant, state=Visit.State.LEASED
+    ).order_by("-leased_at", "-pk")
+    for visit in leased.values_list("pk", flat=True):
+        locked = lock(visit)
+        if _has_place(locked):
+            return _renew(locked)
+        locked.state = Visit.State.RETURNED
+        locked.return_reason = "the lease ran out and the place was taken"
+        locked.save(update_fields=["state", "return_reason"])
+    return None
+
+
+def _fresh(campaign: Campaign, participant: Participant) -> Visit | None:
+    """A new visit to a tile with a free place that the person has never had."""
+    full: set[int] = set()
+    while True:
+        free = _with_free_places(campaign).exclude(visits__participant=participant).exclude(pk__in=full)
+        # A tile locked by somebody else may still have a second place: where only such are left, wait.
+        tile = (
+            free.select_for_update(skip_locked=True, of=("self",), no_key=True).first()
+            or free.select_for_update(of=("self",), no_key=True).first()
+        )
+        if tile is None:
+            return None
+        # The places were counted before the row was locked; they are sure only now.
+        if tile.settled_at is None and tile.visits.holding().count() < campaign.redundancy:
+            return Visit.objects.create(
+                tile=tile, participant=participant, lease_expires_at=_lease_end(campaign)
+            )
+        full.add(tile.pk)
+
+
+def _with_free_places(campaign: Campaign) -> QuerySet[Tile]:
+    """Open tiles with a place left: those nearest to being settled first, then in reading order."""
+    here = Visit.objects.filter(tile=OuterRef("pk")).order_by().values("tile").annotate(n=Count("pk"))
+    return (
+        campaign.tiles.open()
+        .annotate(
+            n_holding=Coalesce(Subquery(here.holding().values("n"), output_field=IntegerField()), 0),
+            n_submitted=Coalesce(Subquery(here.submitted().values("n"), output_field=IntegerField()), 0),
+        )
+        .filter(n_holding__lt=campaign.redundancy)
+        .order_by("-n_submitted", "-n_holding", "number")
+    )
+
+
+def why_nothing(*, campaign: Campaign, participant: Participant) -> str:
+    """Say "waiting" where others hold tiles that may come back to this person, else "finished"."""
+    unseen = campaign.tiles.open().exclude(visits__participant=participant)
+    here = Visit.objects.filter(tile=OuterRef("pk")).order_by().values("tile").annotate(n=Count("pk"))
+    wanting = unseen.annotate(
+        n_submitted=Coalesce(Subquery(here.submitted().values("n"), output_field=IntegerField()), 0)
+    ).filter(n_submitted__lt=campaign.redundancy)
+    return "waiting" if wanting.exists() else "finished"
+
+
+def lock(visit_pk: int) -> Visit:
+    """The visit with its tile locked, then itself; to be called in a transaction."""
+    tile_pk = Visit.objects.values_list("tile_id", flat=True).get(pk=visit_pk)
+    Tile.objects.select_for_update(no_key=True).get(pk=tile_pk)
+    return (
+        Visit.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("tile__campaign", "participant")
+        .get(pk=visit_pk)
+    )
+
+
+def hold(visit: Visit) -> None:
+    """Make sure that the locked visit may be written to, renewing a lease that has run out or soon will.
+
+    Raises:
+        Conflict: It was submitted or returned, or its lease ran out and others took the place.
+    """
+    if visit.state == Visit.State.SUBMITTED:
+        raise Conflict(
+            _("Tile %(number)d is submitted; undo that first to change it.") % {"number": visit.tile.number},
+            code="submitted",
+        )
+    if visit.state == Visit.State.RETURNED:
+        raise Conflict(
+            _("Tile %(number)d was given back; ask for the next one.") % {"number": visit.tile.number},
+            code="returned",
+        )
+    if not _has_place(visit):
+        raise Conflict(
+            _(
+                "Your lease of tile %(number)d ran out at %(time)s and its places are taken by others. "
+                "What was saved is kept; ask for the next tile."
+            )
+            % {"number": visit.tile.number, "time": time_format(visit.lease_expires_at)},
+            code="lease_lost",
+        )
+    if visit.lease_expires_at - timezone.now() < _lease(visit.tile.campaign) / 2:
+        _renew(visit)
+
+
+@transaction.atomic
+def extend(visit: Visit) -> Visit:
+    """The visit with a full lease from now on."""
+    locked = lock(visit.pk)
+    hold(locked)
+    return _renew(locked)
+
+
+@transaction.atomic
+def give_back(visit: Visit, reason: str) -> Visit:
+    """Return the tile undone; somebody else will get it, this person never again."""
+    locked = lock(visit.pk)
+    if locked.state == Visit.State.SUBMITTED:
+        raise Conflict(
+            _("Tile %(number)d is submitted; undo that first.") % {"number": locked.tile.number},
+            code="submitted",
+        )
+    locked.state = Visit.State.RETURNED
+    locked.return_reason = clean_label(reason)
+    locked.save(update_fields=["state", "return_reason"])
+    return locked
+
+
+@transaction.atomic
+def submit(visit: Visit, empty: bool) -> Visit:
+    """Say that the tile was searched. Submitting again answers the same.
+
+    Raises:
+        Conflict: It is called empty though marks stand on it; or the place was lost.
+    """
+    locked = lock(visit.pk)
+    if locked.state == Visit.State.SUBMITTED:
+        return locked
+    hold(locked)
+    n_marks = locked.marks.standing().count()
+    if empty and n_marks:
+        raise Conflict(
+            _(
+                "Tile %(number)d has %(n)d marks and cannot be submitted as empty. "
+                "Delete them, or submit it as searched."
+            )
+            % {"number": locked.tile.number, "n": n_marks},
+            code="not_empty",
+        )
+    locked.state = Visit.State.SUBMITTED
+    locked.submitted_at = timezone.now()
+    locked.searched_empty = n_marks == 0
+    locked.save(update_fields=["state", "submitted_at", "searched_empty"])
+    return locked
+
+
+@transaction.atomic
+def reopen(visit: Visit) -> Visit:
+    """Undo a submission: the visit is leased again, and its tile unsettled if need be.
+
+    A next tile on which nothing has been drawn yet goes back untouched, so that it can come again.
+
+    Raises:
+        NotAllowed: The campaign is finished and its consensus open to all: a change now would not be blind.
+        Conflict: The visit was returned.
+    """
+    Participant.objects.select_for_update(no_key=True).get(pk=visit.participant_id)
+    consensus.lock_campaign(visit.tile.campaign_id)
+    locked = lock(visit.pk)
+    if locked.state == Visit.State.LEASED:
+        return locked
+    if locked.state == Visit.State.RETURNED:
+        raise Conflict(
+            _("Tile %(number)d was given back and cannot be reopened.") % {"number": locked.tile.number},
+            code="returned",
+        )
+    campaign = locked.tile.campaign
+    if campaign.redundancy > 1 and not campaign.tiles.open().exists():
+        raise NotAllowed(
+            _("Every tile of “%(name)s” is settled and the result is open to all: visits stay as they are.")
+            % {"name": campaign.name},
+            code="finished",
+        )
+    if locked.tile.settled_at is not None:
+        consensus.unsettle_tile(locked.tile)
+    _forget_untouched(campaign, locked.participant_id)
+    locked.state = Visit.State.LEASED
+    locked.submitted_at = None
+    locked.searched_empty = False
+    locked.leased_at = timezone.now()
+    locked.save(update_fields=["state", "submitted_at", "searched_empty", "leased_at"])
+    return _renew(locked)
+
+
+def _forget_untouched(campaign: Campaign, participant_pk: int) -> None:
+    """Drop the person's leased visits without a single mark."""
+    leased = Visit.objects.filter(
+        tile__campaign=campaign, participant=participant_pk, state=Visit.State.LEASED
+    )
+    # Locked first, looked at after: a mark that is being drawn now must be seen.
+    waiting = list(leased.select_for_update(of=("self",)).values_list("pk", flat=True))
+    Visit.objects.filter(pk__in=waiting, marks__isnull=True).delete()
+
+
+def _has_place(visit: Visit) -> bool:
+    """Whether the leased visit still has its place: unexpired, or nobody else took it."""
+    if visit.lease_expires_at > timezone.now():
+        return True
+    tile = visit.tile
+    others = tile.visits.holding().exclude(pk=visit.pk).count()
+    return tile.settled_at is None and others < tile.campaign.redundancy
+
+
+def _renew(visit: Visit) -> Visit:
+    visit.lease_expires_at = _lease_end(visit.tile.campaign)
+    visit.save(update_fields=["lease_expires_at"])
+    return visit
+
+
+def _lease(campaign: Campaign) -> timedelta:
+    return timedelta(minutes=campaign.lease_minutes)
+
+
+def _lease_end(campaign: Campaign) -> datetime:
+    return timezone.now() + _lease(campaign)

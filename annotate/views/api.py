@@ -1,0 +1,163 @@
+"""The JSON API under /api/v1/: shape checked, object fetched and authorised, one service called."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+
+from annotate import access, serializers
+from annotate.models import Basemap, Campaign, Mark
+from annotate.services import consensus, leases, marks, preferences, workbench
+from annotate.services.basemaps import value_at
+from annotate.services.features import in_view, read_bbox
+from annotate.tasks import settle_tile_task
+from mlcore.errors import InvalidInput
+
+
+def _given(kind: type[Serializer], data: Any) -> dict[str, Any]:
+    """The checked fields of what was sent."""
+    serializer = kind(data=data)
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
+
+
+@api_view(["POST"])
+def tile_next(request: Request, uid: UUID) -> Response:
+    campaign = access.get_campaign(request, uid)
+    return Response(workbench.next_tile(campaign=campaign, participant=access.me(request)))
+
+
+@api_view(["GET"])
+def visit(request: Request, uid: UUID) -> Response:
+    return Response(workbench.visit_json(access.get_visit(request, uid)))
+
+
+@api_view(["POST"])
+def visit_submit(request: Request, uid: UUID) -> Response:
+    visit = access.get_visit(request, uid)
+    empty = _given(serializers.SubmitSerializer, request.data)["empty"]
+    with transaction.atomic():
+        submitted = leases.submit(visit, empty)
+        if consensus.is_due(submitted.tile):
+            settle_tile_task.delay_on_commit(submitted.tile_id)
+    following = workbench.next_tile(campaign=submitted.tile.campaign, participant=submitted.participant)
+    return Response(
+        {
+            "submitted": workbench.visit_json(submitted),
+            "next": following["visit"],
+            "reason": following["reason"],
+            "progress": following["progress"],
+        }
+    )
+
+
+@api_view(["POST"])
+def visit_reopen(request: Request, uid: UUID) -> Response:
+    return Response(workbench.visit_json(leases.reopen(access.get_visit(request, uid))))
+
+
+@api_view(["POST"])
+def visit_return(request: Request, uid: UUID) -> Response:
+    visit = access.get_visit(request, uid)
+    leases.give_back(visit, _given(serializers.ReturnSerializer, request.data)["reason"])
+    return Response({})
+
+
+@api_view(["POST"])
+def visit_extend(request: Request, uid: UUID) -> Response:
+    return Response(workbench.visit_json(leases.extend(access.get_visit(request, uid))))
+
+
+@api_view(["POST"])
+def visit_marks(request: Request, uid: UUID) -> Response:
+    """Draw: 201 with the new mark, 200 with the stored one where its uid is already there."""
+    visit = access.get_visit(request, uid)
+    given = _given(serializers.DrawSerializer, request.data)
+    given["basemap"] = _layer(visit.tile.campaign, given["basemap"])
+    is_known = Mark.objects.filter(uid=given["uid"]).exists()
+    mark = marks.draw(visit=visit, **given)
+    return Response(marks.as_json(mark), status=200 if is_known else 201)
+
+
+def _layer(campaign: Campaign, uid: UUID | None) -> Basemap | None:
+    if uid is None:
+        return None
+    layer = campaign.layers.select_related("basemap").filter(basemap__uid=uid).first()
+    if layer is None:
+        raise InvalidInput(_("This layer is not one of the campaign's."), code="unknown_layer")
+    return layer.basemap
+
+
+@api_view(["PATCH", "DELETE"])
+def mark(request: Request, uid: UUID) -> Response:
+    mark = access.get_mark(request, uid)
+    if request.method == "DELETE":
+        version = _given(serializers.VersionSerializer, request.query_params)["version"]
+        return Response(marks.as_json(marks.delete(mark=mark, version=version)))
+    return Response(
+        marks.as_json(marks.change(mark=mark, **_given(serializers.ChangeSerializer, request.data)))
+    )
+
+
+@api_view(["POST"])
+def mark_restore(request: Request, uid: UUID) -> Response:
+    mark = access.get_mark(request, uid)
+    version = _given(serializers.VersionSerializer, request.data)["version"]
+    return Response(marks.as_json(marks.restore(mark=mark, version=version)))
+
+
+@api_view(["PUT"])
+def view(request: Request, uid: UUID) -> Response:
+    campaign = access.get_campaign(request, uid)
+    wanted = _given(serializers.ViewSerializer, request.data)
+    return Response(preferences.keep_view(campaign=campaign, participant=access.me(request), view=wanted))
+
+
+@api_view(["GET"])
+def features(request: Request, uid: UUID) -> Response:
+    """A catalogue over the campaign's imagery: only for those who do not draw blind here."""
+    campaign = access.get_campaign(request, uid)
+    catalogue = access.get_overlay(request, campaign, request.query_params.get("catalogue", ""))
+    return Response(in_view(catalogue, *_window(request)))
+
+
+@api_view(["GET"])
+def catalogue_features(request: Request, uid: UUID) -> Response:
+    return Response(in_view(access.get_catalogue(request, uid), *_window(request)))
+
+
+def _window(request: Request) -> tuple[tuple[float, float, float, float], int]:
+    bbox = read_bbox(request.query_params.get("bbox", "-180,-90,180,90"))
+    limit = request.query_params.get("limit", "1000")
+    if not (limit.isascii() and limit.isdecimal() and len(limit) < 9):
+        raise InvalidInput(_("limit is a whole number of features, for example 500."), code="bad_limit")
+    return bbox, int(limit)
+
+
+@api_view(["GET"])
+def basemap(request: Request, uid: UUID) -> Response:
+    basemap = access.get_basemap(request, uid)
+    return Response(
+        {
+            "uid": str(basemap.uid),
+            "name": basemap.name,
+            "state": basemap.state,
+            "progress": basemap.progress,
+            "error": basemap.error,
+        }
+    )
+
+
+@api_view(["GET"])
+def basemap_value(request: Request, uid: UUID) -> Response:
+    basemap = access.get_basemap(request, uid)
+    try:
+        lon, lat = (float(request.query_params.get(name, "")) for name in ("lon", "lat"))
+    except ValueError:
+        raise InvalidInput(_("lon and lat are numbers in degrees."), code="bad_place") from None
+    return Response({"value": value_at(basemap, lon, lat), "unit": workbench.unit_of(basemap)})
