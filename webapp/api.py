@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -39,6 +40,8 @@ def exception_handler(error: Exception, context: dict[str, object]) -> Response 
     """Every refusal of the API: {"code", "message", …}; field errors come in "fields"."""
     if isinstance(error, TektiteError):
         return Response(body_of(error), status=status_of(error))
+    if isinstance(error, RequestDataTooBig):
+        return Response({"code": "body_too_large", "message": _too_large()}, status=413)
     response = drf_exception_handler(error, context)
     if response is None:
         return None
@@ -51,6 +54,13 @@ def exception_handler(error: Exception, context: dict[str, object]) -> Response 
     elif isinstance(error, exceptions.APIException):
         response.data = {"code": error.default_code, "message": str(error.detail)}
     return response
+
+
+def _too_large() -> str:
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE / 1e6
+    return _("The request is larger than the %(limit).1f MB that are read; send less at once.") % {
+        "limit": limit
+    }
 
 
 def _sentence(detail: object) -> str:
