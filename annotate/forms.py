@@ -5,13 +5,12 @@ from collections.abc import Callable
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.utils.html import format_html
+from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models import Basemap, Campaign, Role
 from annotate.services.names import clean_name, clean_text
-from annotate.templatetags.planet import body_title, resolution, whole
 from mlcore.bodies import BODIES
 from mlcore.errors import InvalidInput
 
@@ -76,17 +75,8 @@ class BasemapChoices(forms.ModelMultipleChoiceField):
 
 
 def basemap_label(basemap: Basemap) -> SafeString:
-    """Name, and below it what tells two basemaps of the same name apart."""
-    return format_html(
-        '{} {}<br><span class="muted small">{} · {} · {} × {} px · {}</span>',
-        basemap.name,
-        format_html('<span class="chip synthetic">{}</span>', _("synthetic")) if basemap.synthetic else "",
-        body_title(basemap.body),
-        basemap.get_kind_display(),
-        whole(basemap.width_px),
-        whole(basemap.height_px),
-        resolution(basemap.resolution_m_per_px),
-    )
+    """Picture and name, and what tells two basemaps of the same name apart."""
+    return render_to_string("annotate/partials/basemap_choice.html", {"basemap": basemap})
 
 
 class CampaignSettingsForm(forms.Form):
@@ -154,7 +144,7 @@ class CampaignForm(CampaignSettingsForm):
         label=_("Further layers"),
         required=False,
         help_text=_(
-            "Other images of the same body, for a second look. Layers derived from an elevation model "
+            "Other pictures on the very same grid, for a second look. Layers derived from an elevation model "
             "(hillshade, slope, curvature) come along by themselves."
         ),
     )
@@ -253,6 +243,11 @@ class CatalogueImportForm(forms.Form):
     )
     name = NameField(required=False, help_text=_("Left empty, the file's own name is taken."))
     body = forms.ChoiceField(label=_("Body"), choices=BODY_CHOICES, initial="moon")
+    lon_positive = forms.ChoiceField(
+        label=_("Longitudes grow"),
+        choices=[("east", _("eastwards")), ("west", _("westwards (older lists)"))],
+        initial="east",
+    )
     campaign = forms.ModelChoiceField(
         Campaign.objects.none(),
         label=_("Campaign"),

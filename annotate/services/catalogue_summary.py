@@ -18,6 +18,8 @@ class SizeBin:
     low_m: float
     high_m: float
     n: int
+    # Whether low_m is 1 km times a power of two.
+    is_doubling: bool
 
 
 class _NaturalLog(Func):
@@ -40,7 +42,12 @@ def size_bins(catalogue: Catalogue) -> list[SizeBin]:
     if not counts:
         return []
     return [
-        SizeBin(low_m=1000 * sqrt(2) ** step, high_m=1000 * sqrt(2) ** (step + 1), n=counts.get(step, 0))
+        SizeBin(
+            low_m=1000 * sqrt(2) ** step,
+            high_m=1000 * sqrt(2) ** (step + 1),
+            n=counts.get(step, 0),
+            is_doubling=step % 2 == 0,
+        )
         for step in range(min(counts), max(counts) + 1)
     ]
 

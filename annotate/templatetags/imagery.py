@@ -53,7 +53,8 @@ def _mosaic(
     return {
         "width": width_px,
         "height": height_px,
-        "edge": edge,
+        # Neighbours overlap by a pixel, so that no background shines through where they meet.
+        "drawn": edge + edge // MAP_TILE_PX,
         "images": [
             {"x": column * edge, "y": row * edge, "url": url_of(zoom, column, row)}
             for row in range(-(-height_px // edge))

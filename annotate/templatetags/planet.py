@@ -1,11 +1,8 @@
 """Numbers of planets as people read them: units always, a true minus, no more digits than are known."""
 
-from datetime import timedelta
-
 from django import template
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from annotate.models import Basemap
 from mlcore.bodies import BODIES
@@ -21,13 +18,23 @@ def _number(value: float, digits: int = 0) -> str:
 
 
 @register.filter
-def length(value_m: float | None) -> str:
+def metres(value_m: float | None) -> str:
     """Metres as metres below one kilometre, as kilometres above: 850 m, 9.71 km."""
     if value_m is None:
         return "–"
     if abs(value_m) < 1000:
         return f"{_number(value_m, 0 if abs(value_m) >= 10 else 1)} m"
     return f"{_number(value_m / 1000, 2 if abs(value_m) < 100_000 else 0)} km"
+
+
+@register.filter
+def about(value_m: float | None) -> str:
+    """A round length, such as a limit that somebody chose, without idle zeros: 1.2 km, 500 m."""
+    if value_m is None:
+        return "–"
+    value, unit = (value_m, "m") if abs(value_m) < 1000 else (value_m / 1000, "km")
+    decimals = f"{value:.2f}".partition(".")[2].rstrip("0")
+    return f"{_number(value, len(decimals))} {unit}"
 
 
 @register.filter
@@ -78,13 +85,6 @@ def percent(value: float | None) -> str:
 def body_title(name: str) -> str:
     """The body's name as people write it; the key itself where the body is unknown."""
     return BODIES[name].title if name in BODIES else name
-
-
-@register.filter
-def minutes_until(value: timedelta) -> str:
-    """A span in whole minutes."""
-    minutes = max(0, round(value.total_seconds() / 60))
-    return ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
 
 
 @register.filter

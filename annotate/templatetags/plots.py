@@ -7,7 +7,7 @@ from django import template
 from annotate.models import Catalogue
 from annotate.services import catalogue_summary
 from annotate.services.catalogue_summary import SizeBin
-from annotate.templatetags.planet import degrees, length
+from annotate.templatetags.planet import about, degrees
 from mlcore.bodies import get_body
 
 register = template.Library()
@@ -15,6 +15,7 @@ register = template.Library()
 BAR_WIDTH, BAR_GAP, BARS_HEIGHT = 26, 4, 110
 MAP_WIDTH = 520
 MAX_DOTS = 2000
+LABEL_WIDTH = 40
 GRATICULE_STEPS_DEG = (45.0, 30.0, 15.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 
 
@@ -26,6 +27,7 @@ def size_plot(catalogue: Catalogue) -> dict[str, object]:
     return {
         "bars": [_bar(index, one, highest) for index, one in enumerate(bins)],
         "width": len(bins) * BAR_WIDTH,
+        "full_width": len(bins) * BAR_WIDTH + 40,
         "base": BARS_HEIGHT + 16,
         "text_y": BARS_HEIGHT + 32,
         "height": BARS_HEIGHT + 38,
@@ -42,10 +44,10 @@ def _bar(index: int, one: SizeBin, highest: float) -> dict[str, object]:
         "width": BAR_WIDTH - BAR_GAP,
         "height": height,
         "n": one.n,
-        "low": length(one.low_m),
-        "high": length(one.high_m),
-        # Only whole doublings are named: between them there is no room.
-        "edge": length(one.low_m) if index % 4 == 0 else "",
+        "low": about(one.low_m),
+        "high": about(one.high_m),
+        # Only every second edge is named: there is no room for more.
+        "edge": about(one.low_m) if one.is_doubling else "",
         "edge_x": index * BAR_WIDTH,
     }
 
@@ -81,7 +83,9 @@ def extent_plot(catalogue: Catalogue) -> dict[str, object]:
         "meridians": [
             {
                 "at": round((lon - west) * squeeze * per_degree, 1),
-                "label": degrees(lon, 0 if step >= 1 else 2),
+                "label": degrees(lon, 0 if step >= 1 else 2)
+                if (east - lon) * squeeze * per_degree > LABEL_WIDTH
+                else "",
             }
             for lon in _multiples(west, east, step)
         ],

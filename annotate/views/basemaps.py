@@ -7,15 +7,15 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotate import access
 from annotate.forms import BasemapForm
 from annotate.models import Basemap, Campaign
-from annotate.services import basemaps
+from annotate.services import basemaps, conversions
 from annotate.services.names import clean_label
 from annotate.tasks import convert_basemap_task
-from mlcore.errors import TektiteError
+from mlcore.errors import NotAllowed, TektiteError
 
 
 @require_GET
@@ -78,7 +78,8 @@ def basemap(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 def _may_retry(request: HttpRequest, basemap: Basemap) -> bool:
     mine = request.user.is_authenticated and basemap.added_by == access.me(request)
-    return basemap.state == Basemap.State.FAILED and (mine or request.user.is_staff)
+    failed = basemap.state == Basemap.State.FAILED and basemap.derived_from_id is None
+    return failed and (mine or request.user.is_staff)
 
 
 @require_GET
@@ -89,3 +90,13 @@ def basemap_status(request: HttpRequest, uid: UUID) -> HttpResponse:
     if basemap.state in (Basemap.State.READY, Basemap.State.FAILED):
         response["HX-Refresh"] = "true"
     return response
+
+
+@require_POST
+def basemap_retry(request: HttpRequest, uid: UUID) -> HttpResponse:
+    basemap = access.get_basemap(request, uid)
+    if not _may_retry(request, basemap):
+        raise NotAllowed(_("Only who added a basemap may convert it again, and only when that has failed."))
+    conversions.ask_again(basemap)
+    convert_basemap_task.delay_on_commit(basemap.pk)
+    return redirect("annotate:basemap", basemap.uid)

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from annotate import access
 from annotate.forms import CampaignForm, CampaignSettingsForm, MemberForm, TilesForm
 from annotate.models import Campaign, Membership, Role, User
-from annotate.services import campaigns, grids, overview, workbench
+from annotate.services import basemaps, campaigns, grids, overview, workbench
 from annotate.services.participants import participant_of
+from annotate.tasks import settle_due_tiles_task
 from annotate.views.steps import next_step
 from mlcore.errors import TektiteError
 
@@ -54,6 +55,7 @@ def mine_of(user: User) -> QuerySet[Campaign]:
 def campaign_new(request: HttpRequest) -> HttpResponse:
     access.authorise(request)
     choice = access.basemaps_for(request.user).ready().originals().order_by("body", "name")
+    choice = choice.prefetch_related("derived")
     chosen = request.GET.get("basemap")
     form = CampaignForm(request.POST or None, basemaps=choice, initial={"grid_basemap": chosen})
     if request.method == "POST" and form.is_valid():
@@ -97,7 +99,7 @@ def campaign_new_tiles(request: HttpRequest) -> HttpResponse:
     context: dict[str, object] = {}
     if form.is_valid():
         basemap, size_px = form.cleaned_data["grid_basemap"], form.cleaned_data["tile_size_px"]
-        n_tiles = len(grids.lay_tiles(campaigns.grid_from(basemap), size_px, None))
+        n_tiles = len(grids.lay_tiles(basemaps.grid_from(basemap), size_px, None))
         visits = n_tiles * (form.cleaned_data["redundancy"] or 1)
         edge_m = size_px * basemap.resolution_m_per_px
         context = {"n_tiles": n_tiles, "n_visits": visits, "edge_m": edge_m}
@@ -168,6 +170,7 @@ def campaign_settings(request: HttpRequest, uid: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             campaigns.update_campaign(campaign=campaign, **form.cleaned_data)
+            settle_due_tiles_task.delay_on_commit()
         except TektiteError as error:
             form.add_error(None, error.message)
         else:

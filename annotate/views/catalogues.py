@@ -17,7 +17,7 @@ from annotate.services import catalogue_summary, catalogues
 from annotate.views.basemaps import name_of
 from mlcore.errors import TektiteError
 
-CRATERS_PER_PAGE = 50
+CRATERS_PER_PAGE = 25
 REJECTED_SHOWN = 100
 
 
@@ -38,14 +38,17 @@ def catalogue_import(request: HttpRequest) -> HttpResponse:
         campaigns=_led_by(request.user),
         initial={"campaign": request.GET.get("campaign")},
     )
+    report: dict[str, object] = {}
     if request.method == "POST" and form.is_valid():
         try:
             made = _import(form, request)
         except TektiteError as error:
+            report = _report_of_refused(form, error)
             form.add_error("file", error.message)
         else:
             return _tell(request, made)
-    return render(request, "annotate/catalogue_import.html", {"form": form}, status=422 if form.errors else 200)
+    context = {"form": form, "report": report, "rejected": report.get("rejected", [])[:REJECTED_SHOWN]}
+    return render(request, "annotate/catalogue_import.html", context, status=422 if form.errors else 200)
 
 
 def _led_by(user: User) -> QuerySet[Campaign]:
@@ -63,12 +66,26 @@ def _import(form: CatalogueImportForm, request: HttpRequest) -> list[Catalogue]:
         body=given["body"],
         campaign=given["campaign"],
         created_by=access.me(request),
+        lon_positive=given["lon_positive"],
     )
+
+
+def _report_of_refused(form: CatalogueImportForm, error: TektiteError) -> dict[str, object]:
+    """Row by row why nothing was taken, where the file could be read at all."""
+    if error.code != "no_rows":
+        return {}
+    given = form.cleaned_data
+    table = catalogues.read_craters(
+        stream=given["file"], body=given["body"], lon_positive=given["lon_positive"]
+    )
+    return table.report()
 
 
 def _tell(request: HttpRequest, made: list[Catalogue]) -> HttpResponse:
     """To the catalogue with its report; to the first where each source gave one."""
-    text = ngettext("%(n)d catalogue is imported.", "%(n)d catalogues are imported, one for each source.", len(made))
+    text = ngettext(
+        "%(n)d catalogue is imported.", "%(n)d catalogues are imported, one for each source.", len(made)
+    )
     messages.success(request, text % {"n": len(made)})
     return redirect("annotate:catalogue", made[0].uid)
 
@@ -85,8 +102,10 @@ def catalogue(request: HttpRequest, uid: UUID) -> HttpResponse:
         {
             "catalogue": catalogue,
             "page": page,
+            "has_names": any(crater.name for crater in page),
             "extent": catalogue_summary.extent(catalogue),
             "versions": seen.filter(body=catalogue.body, name=catalogue.name).order_by("-version"),
+            "report": catalogue.report,
             "rejected": catalogue.report.get("rejected", [])[:REJECTED_SHOWN],
         },
     )
