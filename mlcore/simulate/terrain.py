@@ -65,18 +65,19 @@ class TerrainParameters:
     sun_altitude_deg: float = 35.0
 
 
-# What models may be trained on, and what they are tested on: disjoint, lowest and highest value.
+# What models may be trained on, and what they are tested on: disjoint, lowest and highest value. On the test
+# worlds untuned template matching reaches F1 0.54 to 0.58, below the 0.60 that would make them too easy.
 TRAIN_RANGES: dict[str, tuple[float, float]] = {
-    "roughness_deg": (1.0, 3.5),
-    "wear": (0.10, 0.40),
+    "roughness_deg": (1.0, 5.0),
+    "wear": (0.10, 0.48),
     "sun_azimuth_deg": (290.0, 340.0),
-    "lookalikes_per_megapixel": (40.0, 120.0),
+    "lookalikes_per_megapixel": (60.0, 280.0),
 }
 TEST_RANGES: dict[str, tuple[float, float]] = {
-    "roughness_deg": (4.0, 5.0),
-    "wear": (0.43, 0.50),
+    "roughness_deg": (5.5, 6.5),
+    "wear": (0.50, 0.54),
     "sun_azimuth_deg": (60.0, 120.0),
-    "lookalikes_per_megapixel": (130.0, 160.0),
+    "lookalikes_per_megapixel": (310.0, 350.0),
 }
 
 
