@@ -34,9 +34,7 @@ def models(request: HttpRequest, uid: UUID) -> HttpResponse:
         "leads": leads,
         "versions": [(version, scores.figures_of(version)) for version in versions],
         "current": next((version for version in versions if version.is_current), None),
-        "runs": campaign.runs.select_related("requested_by__user", "basemap").order_by("-number")[
-            :RUNS_SHOWN
-        ],
+        "runs": started[:RUNS_SHOWN],
         "lessons": lessons.since_current(campaign),
     }
     if leads:
@@ -85,9 +83,7 @@ def run(request: HttpRequest, uid: UUID) -> HttpResponse:
             "rows": scores.rows(version) if version else [],
             "beside": scores.beside(version) if version else None,
             "leads": _leads(request, run.campaign),
-            "history": ModelVersion.objects.filter(campaign=run.campaign, system=run.system).order_by(
-                "-number"
-            )[:8],
+            "history": siblings.select_related("run")[:VERSIONS_SHOWN],
             "windows": _windows(run),
             "config": {
                 "run": run_out(run),
