@@ -202,6 +202,7 @@ CELERY_TASK_ROUTES = {
     "review.tasks.predict_task": {"queue": "gpu"},
 }
 CELERY_BEAT_SCHEDULE = {
+    "settle-due-tiles": {"task": "annotate.tasks.settle_due_tiles_task", "schedule": 60.0},
     "requeue-runs": {"task": "review.tasks.requeue_runs_task", "schedule": 30.0},
 }
 

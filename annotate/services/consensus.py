@@ -17,14 +17,15 @@ from django.db import transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from mlcore.consensus.circles import CircleMark, SettledCircle, settle
 
 from annotate.models import Campaign, Catalogue, Feature, Mark, Tile, Visit
 from annotate.services import grids, skills
 from annotate.services.catalogues import next_version
+from annotate.services.locks import exclusive
 from annotate.services.shapes import rim
 from mlcore.bodies import get_body
 from mlcore.catalogues.matching import match
+from mlcore.consensus.circles import CircleMark, SettledCircle, settle
 
 # Namespace of the features' uids: the same marks always make the same feature.
 _FEATURES = UUID("6f1b0a2e-58b7-4c0e-9d0c-0d4d3c5e8a11")
@@ -38,6 +39,7 @@ class _Seen:
     """What the people of one settled tile found in and around it."""
 
     tile: Tile
+    n_visits: int
     circles: list[SettledCircle]
     # For each circle: whether its centre lies in the tile's own core, and in whose core it lies.
     own: list[bool]
@@ -63,8 +65,9 @@ def settle_due_tiles() -> None:
     due = (
         Tile.objects.open().annotate(n_submitted=submitted).filter(n_submitted__gte=F("campaign__redundancy"))
     )
-    for tile in due:
-        settle_tile(tile)
+    with exclusive("settle due tiles") as is_mine:
+        for tile in due if is_mine else ():
+            settle_tile(tile)
 
 
 @transaction.atomic
@@ -126,7 +129,7 @@ def _rewrite_around(tile: Tile) -> None:
         for each in (one, *others):
             if each.pk not in seen:
                 seen[each.pk] = _look(each)
-        _write(catalogue, one, _kept(seen[one.pk], [seen[other.pk] for other in others]))
+        _write(catalogue, seen[one.pk], _kept(seen[one.pk], [seen[other.pk] for other in others]))
     people = {visit.participant_id for one in (tile, *changed) for visit in one.visits.submitted()}
     skills.recount(catalogue, people)
 
@@ -168,7 +171,7 @@ def _look(tile: Tile) -> _Seen:
     )
     grid, core = grids.grid_of(tile.campaign), grids.core_cell(tile)
     positions = [grids.pixel_of(grid, circle.lon, circle.lat) for circle in circles]
-    return _Seen(tile, list(circles), [core.holds(*position) for position in positions], positions)
+    return _Seen(tile, len(people), circles, [core.holds(*position) for position in positions], positions)
 
 
 def _kept(here: _Seen, around: Sequence[_Seen]) -> list[SettledCircle]:
@@ -197,15 +200,16 @@ def _kept(here: _Seen, around: Sequence[_Seen]) -> list[SettledCircle]:
     return kept
 
 
-def _write(catalogue: Catalogue, tile: Tile, circles: Iterable[SettledCircle]) -> None:
+def _write(catalogue: Catalogue, here: _Seen, circles: Iterable[SettledCircle]) -> None:
     """Make the tile's rows of the catalogue be these, keeping the rows that already are."""
+    tile = here.tile
     wanted: Mapping[UUID, SettledCircle] = {_uid_of(circle): circle for circle in circles}
     standing = {feature.uid: feature for feature in catalogue.features.filter(tile=tile)}
     catalogue.features.filter(tile=tile).exclude(uid__in=wanted).delete()
     changed, made = [], []
     for uid, circle in wanted.items():
         feature = standing.get(uid) or Feature(uid=uid, catalogue=catalogue, tile=tile)
-        _fill(feature, circle, tile)
+        _fill(feature, circle, here)
         (made if feature.pk is None else changed).append(feature)
     Feature.objects.bulk_update(changed, _FILLED, batch_size=500)
     Feature.objects.bulk_create(made, batch_size=500)
@@ -227,16 +231,16 @@ _FILLED = (
 )
 
 
-def _fill(feature: Feature, circle: SettledCircle, tile: Tile) -> None:
+def _fill(feature: Feature, circle: SettledCircle, here: _Seen) -> None:
     feature.lon, feature.lat, feature.diameter_m = circle.lon, circle.lat, circle.diameter_m
-    feature.geom = rim(circle.lon, circle.lat, circle.diameter_m, tile.campaign.body)
+    feature.geom = rim(circle.lon, circle.lat, circle.diameter_m, here.tile.campaign.body)
     feature.score = circle.existence
     feature.status = (
         Feature.Status.CONFIRMED if circle.existence >= CONFIRMED_FROM else Feature.Status.CANDIDATE
     )
     feature.center_sd_m, feature.diameter_sd_m = circle.center_sd_m, circle.diameter_sd_m
-    feature.n_marks, feature.n_visits = len(circle.mark_ids), circle.n_people
-    feature.provenance = {"rule": "mlcore.consensus.circles", "tile": tile.number}
+    feature.n_marks, feature.n_visits = len(circle.mark_ids), here.n_visits
+    feature.provenance = {"rule": "mlcore.consensus.circles", "people": circle.n_people}
 
 
 def _uid_of(circle: SettledCircle) -> UUID:

@@ -13,7 +13,7 @@ from annotate.services import grids, leases, marks
 from annotate.services.participants import participant_of
 from annotate.services.shapes import stamped
 from mlcore import geodesy
-from mlcore.bodies import BODY_SPHERE_SRID, BODIES
+from mlcore.bodies import BODIES, BODY_SPHERE_SRID
 from mlcore.raster.grid import Grid
 
 PIXEL_M = 100.0
