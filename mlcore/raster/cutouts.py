@@ -105,7 +105,8 @@ def frame_around(grid: Grid, lon: float, lat: float, width_m: float, size_px: in
     """
     x, y = grid.pixel(lon, lat)
     edges_m = grid.edges_m(x, y)
-    if not (np.isfinite([x, y, *edges_m]).all() and min(edges_m) > 0 and width_m > 0 and size_px > 0):
+    on_map = abs(lat) <= 90.0 and np.isfinite([x, y, *edges_m]).all() and min(edges_m) > 0
+    if not (on_map and width_m > 0 and size_px > 0):
         raise InvalidInput(
             f"There is no cut-out of {width_m} m at {lon}°, {lat}°: the place is not on this map, or the "
             "size is not above 0.",

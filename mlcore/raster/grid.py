@@ -110,15 +110,15 @@ class Grid:
             lat: Degrees, in the same shape.
 
         Returns:
-            x and y in pixels.
+            x and y in pixels; not finite where the projection does not show the place.
         """
         x, y = self._to_lonlat.transform(
             np.asarray(lon, dtype=float), np.asarray(lat, dtype=float), direction="INVERSE"
         )
         x_px = (np.asarray(x) - self.origin_x) / self.pixel_size
         if self.turn_px:
-            turns = np.round((x_px - self.width_px / 2.0) / self.turn_px)
-            x_px = x_px - turns * self.turn_px
+            with np.errstate(invalid="ignore"):
+                x_px = x_px - np.round((x_px - self.width_px / 2.0) / self.turn_px) * self.turn_px
         return x_px, (self.origin_y - np.asarray(y)) / self.pixel_size
 
     def edges_m(self, x_px: Floats | float, y_px: Floats | float) -> tuple[Floats, Floats]:

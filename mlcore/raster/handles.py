@@ -20,6 +20,7 @@ from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
 from mlcore.raster.grid import Grid
+from mlcore.raster.layout import proj4_of
 
 _MAX_OPEN = 64
 
@@ -92,24 +93,42 @@ def on_grid(path: Path, grid: Grid) -> bool:
     return _opened.facts[key]
 
 
-def warped(path: Path, grid: Grid, number: int) -> Handle:
-    """A raster of any projection resampled onto a level of the grid (bilinear, from the fitting overview)."""
-    key = (str(path), path.stat().st_mtime_ns, grid, number)
+def warped(path: Path, grid: Grid, number: int) -> list[Handle]:
+    """A raster of any projection resampled onto a level of the grid (bilinear, from the fitting overview).
+
+    Args:
+        path: A COG of convert_to_cog.
+        grid: The one to lie on.
+        number: 0 for its own pixels, 1 for half as many each way, …
+
+    Returns:
+        One handle; three, a turn of longitude apart, where x grows with longitude: a map from 0° to 360°
+        has two halves on one from −180° to 180°, and GDAL sees only the one whose numbers agree.
+    """
+    own = _own_grid(path, grid)
+    turns = (0,) if own.turn_px is None else (0, -1, 1)
+    return [_warped(path, grid, number, own, turn) for turn in turns]
+
+
+def _warped(path: Path, grid: Grid, number: int, own: Grid, turn: int) -> Handle:
+    key = (str(path), path.stat().st_mtime_ns, grid, number, turn)
     found = _opened.handles.get(key)
     if found is not None:
         _opened.handles.move_to_end(key)
         return found
     scale = 2**number
-    shape = -(-grid.width_px // scale), -(-grid.height_px // scale)
-    frame = Affine(grid.pixel_size * scale, 0.0, grid.origin_x, 0.0, -grid.pixel_size * scale, grid.origin_y)
-    source = _open(path, _fitting_level(path, grid, number))
+    coarser = _edge_m(grid) * scale / _edge_m(own)
+    levels = len(level(path, 0).dataset.overviews(1))
+    source = _open(path, int(np.clip(np.floor(np.log2(coarser) + 0.01), 0, levels)))
+    a, _, c, _, e, f = source.dataset.transform[:6]
     opaque = source.nodata is None and source.alpha is None
     vrt = WarpedVRT(
         source.dataset,
+        src_transform=Affine(a, 0.0, c + turn * (own.turn_px or 0.0) * own.pixel_size, 0.0, e, f),
         crs=CRS.from_wkt(grid.crs_wkt),
-        transform=frame,
-        width=shape[0],
-        height=shape[1],
+        transform=_north_up(grid.origin_x, grid.origin_y, grid.pixel_size * scale),
+        width=-(-grid.width_px // scale),
+        height=-(-grid.height_px // scale),
         resampling=Resampling.bilinear,
         nodata=source.nodata,
         add_alpha=opaque,
@@ -118,21 +137,24 @@ def warped(path: Path, grid: Grid, number: int) -> Handle:
     return _keep(key, Handle(vrt, source.bands, alpha, source.nodata))
 
 
-def _fitting_level(path: Path, grid: Grid, number: int) -> int:
-    """The coarsest overview that is, in the middle, at least as fine as the grid's level."""
+def _north_up(x: float, y: float, pixel: float) -> Affine:
+    return Affine(pixel, 0.0, x, 0.0, -pixel, y)
+
+
+def _own_grid(path: Path, grid: Grid) -> Grid:
+    """The raster's own grid, on the body of the other."""
     dataset = level(path, 0).dataset
     a, _, c, _, _, f = dataset.transform[:6]
-    own = replace(
+    return replace(
         grid,
         crs_wkt=dataset.crs.to_wkt(),
+        proj4=proj4_of(dataset.crs),
         origin_x=c,
         origin_y=f,
         pixel_size=a,
         width_px=dataset.width,
         height_px=dataset.height,
     )
-    coarser = _edge_m(grid) * 2**number / _edge_m(own)
-    return int(np.clip(np.floor(np.log2(coarser) + 0.01), 0, len(dataset.overviews(1))))
 
 
 def _edge_m(grid: Grid) -> float:
@@ -150,6 +172,6 @@ def _open(path: Path, number: int) -> Handle:
 
 def _keep(key: tuple[object, ...], handle: Handle) -> Handle:
     _opened.handles[key] = handle
-    if len(_opened.handles) > _MAX_OPEN:
+    while len(_opened.handles) > _MAX_OPEN:
         _opened.handles.popitem(last=False)[1].dataset.close()
     return handle

@@ -18,6 +18,9 @@ from mlcore.errors import InvalidInput
 from mlcore.raster import handles
 from mlcore.raster.grid import MAP_TILE_PX, Grid
 
+# Rows and columns, each from and to.
+Window = tuple[tuple[int, int], tuple[int, int]]
+
 JPEG_QUALITY = 85
 MIN_GAMMA, MAX_GAMMA = 0.1, 10.0
 
@@ -134,21 +137,36 @@ def cut(path: Path, z: int, x: int, y: int, *, grid: Grid) -> tuple[NDArray, NDA
     height = min(MAP_TILE_PX, -(-grid.height_px // 2**number) - top)
     if x < 0 or y < 0 or width <= 0 or height <= 0:
         return None
-    source = (
-        handles.level(path, number) if handles.on_grid(path, grid) else handles.warped(path, grid, number)
-    )
     window = ((top, top + height), (left, left + width))
-    shown = list(source.bands[:3] if len(source.bands) >= 3 else source.bands[:1])
-    values = source.dataset.read([*shown, source.alpha] if source.alpha else shown, window=window)
-    valid = _valid(values, source)
-    values = values[: len(shown)]
+    if handles.on_grid(path, grid):
+        values, valid = _read(handles.level(path, number), window)
+    else:
+        values, valid = _read_first(handles.warped(path, grid, number), window)
     if (width, height) == (MAP_TILE_PX, MAP_TILE_PX):
         return values, None if valid is None or valid.all() else valid
-    whole = np.zeros((len(shown), MAP_TILE_PX, MAP_TILE_PX), values.dtype)
+    whole = np.zeros((len(values), MAP_TILE_PX, MAP_TILE_PX), values.dtype)
     whole[:, :height, :width] = values
     inside = np.zeros((MAP_TILE_PX, MAP_TILE_PX), bool)
     inside[:height, :width] = True if valid is None else valid
     return whole, inside
+
+
+def _read_first(sources: list[handles.Handle], window: Window) -> tuple[NDArray, NDArray[np.bool_] | None]:
+    """At each pixel the first source that has data there."""
+    values, valid = _read(sources[0], window)
+    for source in sources[1:]:
+        if valid is None or valid.all():
+            break
+        others, known = _read(source, window)
+        values = np.where(valid, values, others)
+        valid = valid | (True if known is None else known)
+    return values, valid
+
+
+def _read(source: handles.Handle, window: Window) -> tuple[NDArray, NDArray[np.bool_] | None]:
+    shown = list(source.bands[:3] if len(source.bands) >= 3 else source.bands[:1])
+    values = source.dataset.read([*shown, source.alpha] if source.alpha else shown, window=window)
+    return values[: len(shown)], _valid(values, source)
 
 
 def _valid(values: NDArray, source: handles.Handle) -> NDArray[np.bool_] | None:

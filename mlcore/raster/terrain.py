@@ -66,15 +66,12 @@ def smooth(elevation_m: Array, sigma_px: float) -> Array:
     if sigma_px <= 0:
         return np.asarray(elevation_m, np.float32)
     known = np.isfinite(elevation_m)
+    # In doubles, so that a pixel's result does not depend on holes far from it, nor on the block it is in.
+    total = gaussian_filter(np.where(known, elevation_m, 0.0).astype(np.float64), sigma_px, mode="nearest")
     if known.all():
-        return gaussian_filter(np.asarray(elevation_m, np.float32), sigma_px, mode="nearest")
-    # Elevations are counted from their mean, or the far-off zero would leak in at the holes' edges.
-    mean = float(elevation_m[known].mean()) if known.any() else 0.0
-    total = gaussian_filter(
-        np.where(known, elevation_m - mean, 0).astype(np.float32), sigma_px, mode="nearest"
-    )
-    weight = gaussian_filter(known.astype(np.float32), sigma_px, mode="nearest")
-    return np.where(known, total / np.maximum(weight, 1e-6) + mean, np.nan).astype(np.float32)
+        return total.astype(np.float32)
+    weight = gaussian_filter(known.astype(np.float64), sigma_px, mode="nearest")
+    return np.where(known, total / np.maximum(weight, 1e-6), np.nan).astype(np.float32)
 
 
 def hillshade(

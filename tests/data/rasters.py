@@ -8,7 +8,11 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning
+
+from mlcore.raster.grid import Grid
+from mlcore.raster.layout import proj4_of
 
 MOON_M = 1_737_400.0
 DEGREES = f"+proj=longlat +R={MOON_M} +no_defs"
@@ -56,6 +60,12 @@ def write(
         if unit is not None:
             dataset.units = [unit] * len(values)
     return path
+
+
+def grid_of(crs: str, x: float, y: float, pixel: float, width: int = 1000, height: int = 800) -> Grid:
+    """A grid on the Moon with its upper left corner at x, y."""
+    parsed = CRS.from_user_input(crs)
+    return Grid("moon", parsed.to_wkt(), proj4_of(parsed), x, y, pixel, width, height, 100.0)
 
 
 def noise(*shape: int, dtype: str = "int16", seed: int = 1) -> NDArray:

@@ -4,30 +4,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rasterio.crs import CRS
 
 from mlcore.raster.grid import Grid
-from mlcore.raster.layout import proj4_of
-from tests.data.rasters import DEGREES, MAP, MERCATOR_FARSIDE, MOON_M, NORTH_POLE, SOUTH_POLE
+from tests.data.rasters import DEGREES, MAP, MERCATOR_FARSIDE, MOON_M, NORTH_POLE, SOUTH_POLE, grid_of
 
 TURN_M = 2 * np.pi * MOON_M
 
 
-def grid(crs: str, x: float, y: float, pixel: float, width: int = 1000, height: int = 800) -> Grid:
-    parsed = CRS.from_user_input(crs)
-    return Grid("moon", parsed.to_wkt(), proj4_of(parsed), x, y, pixel, width, height, 100.0)
-
-
 GRIDS = {
-    "degrees": grid(DEGREES, -25.0, 14.0, 0.01),
-    "degrees from 0 to 360": grid(DEGREES, 0.0, 90.0, 0.36, 1000, 500),
-    "degrees across 180": grid(DEGREES, 175.0, 4.0, 0.01),
-    "map metres": grid(MAP, -1_000_000.0, 500_000.0, 118.45),
-    "map metres from 0 to 360": grid(MAP, 0.0, 1_000_000.0, TURN_M / 1000, 1000, 180),
-    "map metres across 180": grid(MAP, TURN_M / 2 - 50_000, 10_000.0, 100.0),
-    "Mercator of the farside": grid(MERCATOR_FARSIDE, -500_000.0, 100_000.0, 1000.0),
-    "north pole": grid(NORTH_POLE, -50_000.0, 40_000.0, 100.0),
-    "south pole": grid(SOUTH_POLE, -50_000.0, 40_000.0, 100.0),
+    "degrees": grid_of(DEGREES, -25.0, 14.0, 0.01),
+    "degrees from 0 to 360": grid_of(DEGREES, 0.0, 90.0, 0.36, 1000, 500),
+    "degrees across 180": grid_of(DEGREES, 175.0, 4.0, 0.01),
+    "map metres": grid_of(MAP, -1_000_000.0, 500_000.0, 118.45),
+    "map metres from 0 to 360": grid_of(MAP, 0.0, 1_000_000.0, TURN_M / 1000, 1000, 180),
+    "map metres across 180": grid_of(MAP, TURN_M / 2 - 50_000, 10_000.0, 100.0),
+    "Mercator of the farside": grid_of(MERCATOR_FARSIDE, -500_000.0, 100_000.0, 1000.0),
+    "north pole": grid_of(NORTH_POLE, -50_000.0, 40_000.0, 100.0),
+    "south pole": grid_of(SOUTH_POLE, -50_000.0, 40_000.0, 100.0),
 }
 
 
@@ -84,7 +77,7 @@ def test_a_turn_is_known_where_x_grows_with_longitude():
 
 def test_pixels_have_their_true_size_on_the_ground():
     degree_m = np.pi / 180 * MOON_M
-    width_m, height_m = grid(DEGREES, 0.0, 60.0, 0.01).edges_m(500.0, [0.0, 800.0])
+    width_m, height_m = grid_of(DEGREES, 0.0, 60.0, 0.01).edges_m(500.0, [0.0, 800.0])
     np.testing.assert_allclose(width_m, 0.01 * degree_m * np.cos(np.radians([60.0, 52.0])), rtol=1e-6)
     np.testing.assert_allclose(height_m, 0.01 * degree_m, rtol=1e-6)
     # Of a map whose metres are true along the equator only.
