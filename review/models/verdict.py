@@ -3,6 +3,7 @@
 import uuid
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models import Feature
@@ -29,7 +30,7 @@ class Verdict(models.Model):
     feature = models.OneToOneField(
         Feature, null=True, blank=True, on_delete=models.SET_NULL, related_name="verdict"
     )
-    settled_at = models.DateTimeField(auto_now_add=True)
+    settled_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return f"{self.answer}: {self.subject}"

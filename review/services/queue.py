@@ -95,8 +95,13 @@ def progress(*, workflow: Workflow, participant: Participant) -> Progress:
 
 
 def why_nothing(*, workflow: Workflow, participant: Participant) -> str:
-    """Why there is no next subject: others hold what is left ("waiting"), or nothing is left ("finished")."""
-    return "waiting" if open_to(workflow, participant).exists() else "finished"
+    """Why there is no next subject.
+
+    "waiting": others hold what is left; "finished": nothing is left; "none": there never was anything.
+    """
+    if open_to(workflow, participant).exists():
+        return "waiting"
+    return "finished" if workflow.subjects.exists() else "none"
 
 
 def _first_unlocked(subjects: QuerySet[Subject]) -> Subject | None:

@@ -185,4 +185,5 @@ def _current_beside_it(run: Run, dataset: Dataset) -> dict[str, object] | None:
         why = _("The current version could not be scored beside it: %(why)s") % {"why": outcome.message}
         runs.log(run, why)
         return None
-    return {"uid": str(version.uid), "number": version.number, "side": "test", "metrics": outcome.result}
+    metrics = outcome.result["metrics"]
+    return {"uid": str(version.uid), "number": version.number, "side": "test", "metrics": metrics}

@@ -21,7 +21,7 @@ from review.serializers import (
     run_out,
     subject_out,
 )
-from review.services import classifications, cutouts, prediction, registry, runs, training
+from review.services import classifications, cutouts, prediction, registry, runs, training, versions
 
 
 @api_view(["POST"])
@@ -47,7 +47,15 @@ def classify(request: Request, uid: UUID) -> Response:
         workflow=workflow, subject=subject, participant=me(request), as_reviewer=as_reviewer, **answer
     )
     out = next_out(workflow, me(request), as_reviewer=as_reviewer)
-    return Response({"classification": classification_out(classification), **out}, status=201)
+    return Response(
+        {
+            "classification": classification_out(classification),
+            "next": out["subject"],
+            "reason": out["reason"],
+            "progress": out["progress"],
+        },
+        status=201,
+    )
 
 
 @api_view(["POST"])
@@ -101,7 +109,7 @@ def start_run(request: Request, uid: UUID) -> Response:
         started = prediction.request_prediction(
             campaign=campaign,
             model_version=access.find_model_version(request, wish["model_version"])
-            or registry.current(campaign, wish["system"]),
+            or versions.current(campaign, wish["system"]),
             basemap=access.find_basemap(request, wish["basemap"]),
             requested_by=me(request),
         )

@@ -1,15 +1,24 @@
-"""A campaign with proposals to judge, made without rasters; those that need one make it themselves."""
+"""A campaign with proposals to judge, made without rasters, and one on a small piece of synthetic terrain."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import pytest
+from django.core.serializers import deserialize, serialize
 
-from annotate.models import Campaign, Catalogue, Membership, Participant, Role, User
+from annotate.models import Basemap, Campaign, Catalogue, Membership, Participant, Role, User
+from annotate.services import basemaps, conversions
+from annotate.services.campaigns import create_campaign
 from annotate.services.features import add_features
 from annotate.services.participants import participant_of
 from annotate.services.shapes import stamped
 from mlcore.geodesy import rim_polygon
+from mlcore.raster.grid import Grid
+from mlcore.simulate.placed import on_body, write_world
+from mlcore.simulate.terrain import TerrainParameters, World, make_world
 from review.models import Classification, Subject, Workflow
 from review.services import classifications
 from review.services.policies import candidates
@@ -86,3 +95,71 @@ def answer(workflow: Workflow) -> Answer:
         )
 
     return give
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    """Synthetic terrain of 51 km with craters of 0.7 km and more; its truth is exact."""
+    return make_world(TerrainParameters(size_px=512, craters_per_megapixel=260.0), seed=5)
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test that needs the terrain leaves it converted, for those after it."""
+    return tmp_path_factory.mktemp("converted")
+
+
+@pytest.fixture
+def terrain(world: World, converted: Path, media: Path, tmp_path: Path, lead: User) -> Basemap:
+    """The world as a converted elevation model with its derived layers."""
+    rows = converted / "rows.json"
+    if not rows.exists():
+        write_world(world, tmp_path / "world.tif", body="moon", lon=10.0, lat=0.0)
+        added = basemaps.add_basemap(
+            name="Synthetic terrain",
+            body="moon",
+            path=tmp_path / "world.tif",
+            kind="elevation",
+            synthetic=True,
+        )
+        conversions.convert(added.pk)
+        rows.write_text(serialize("json", Basemap.objects.order_by("pk")))
+        shutil.copytree(media, converted / "media")
+    else:
+        shutil.copytree(converted / "media", media, dirs_exist_ok=True)
+        for row in deserialize("json", rows.read_text()):
+            row.save()
+    Basemap.objects.update(added_by=participant_of(lead))
+    return Basemap.objects.get(kind=Basemap.Kind.ELEVATION)
+
+
+@pytest.fixture
+def region(terrain: Basemap, lead: User) -> Campaign:
+    """A campaign on the synthetic terrain, nothing searched yet."""
+    return create_campaign(
+        name="Synthetic region",
+        body="moon",
+        basemaps=[terrain],
+        created_by=participant_of(lead),
+        tile_size_px=128,
+        overlap=32,
+        redundancy=1,
+        min_diameter_m=1600.0,
+        visibility=Campaign.Visibility.PUBLIC,
+    )
+
+
+@pytest.fixture
+def truth(region: Campaign, world: World) -> Catalogue:
+    """The world's craters as an imported catalogue of the campaign."""
+    grid = Grid.from_json(region.grid)
+    catalogue = Catalogue.objects.create(
+        name="Exact truth", body="moon", origin=Catalogue.Origin.IMPORTED, campaign=region, synthetic=True
+    )
+    rows = on_body(world.craters, grid)
+    inside = np.abs(rows[:, :2] - [10.0, 0.0]).max(axis=1) < 0.84
+    add_features(
+        catalogue,
+        [dict(zip(("lon", "lat", "diameter_m"), map(float, row), strict=True)) for row in rows[inside]],
+    )
+    return catalogue

@@ -176,6 +176,8 @@ def reviewed_catalogue(campaign: Campaign) -> Catalogue:
 def _write(subject: Subject, standing: Verdict | None, decision: Decision) -> Verdict:
     confirmed = decision.answer == Verdict.Answer.CONFIRMED
     verdict = standing or Verdict(subject=subject)
+    if (verdict.answer, verdict.evidence) != (decision.answer, list(decision.evidence)):
+        verdict.settled_at = timezone.now()
     entry = verdict.feature
     if confirmed:
         entry = _entry(subject, verdict, decision)
