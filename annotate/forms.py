@@ -193,6 +193,13 @@ class MemberForm(forms.Form):
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.ANNOTATOR)
 
 
+class RemovalForm(forms.Form):
+    """Somebody from whom a role is taken: the user's uid, and the role."""
+
+    remove = forms.UUIDField()
+    role = forms.CharField()
+
+
 class BasemapForm(forms.Form):
     """A raster to upload."""
 

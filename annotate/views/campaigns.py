@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotate import access
-from annotate.forms import CampaignForm, CampaignSettingsForm, MemberForm, TilesForm
+from annotate.forms import CampaignForm, CampaignSettingsForm, MemberForm, RemovalForm, TilesForm
 from annotate.models import Campaign, Membership, Role, User
 from annotate.services import basemaps, campaigns, grids, overview, workbench
 from annotate.services.participants import participant_of
@@ -217,7 +217,9 @@ def _add_member(request: HttpRequest, campaign: Campaign, form: MemberForm) -> H
 
 
 def _remove_member(request: HttpRequest, campaign: Campaign) -> HttpResponse:
-    user = User.objects.filter(uid=request.POST["remove"]).first()
+    form = RemovalForm(request.POST)
+    is_whole = form.is_valid()
+    user = User.objects.filter(uid=form.cleaned_data["remove"]).first() if is_whole else None
     campaigns.remove_member(campaign=campaign, user=user, role=request.POST.get("role", ""))
     messages.success(request, _("The role is taken away; every mark made in it stays."))
     return redirect("annotate:campaign_members", campaign.uid)
