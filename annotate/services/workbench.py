@@ -1,6 +1,5 @@
 """What the map workbench is told: visits, progress, and everything the page needs to start, as JSON."""
 
-import json
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from django.urls import reverse
 from annotate.models import Basemap, Campaign, Catalogue, Participant, Visit
 from annotate.services import grids, leases, marks
 from annotate.services.preferences import view_of
+from annotate.services.shapes import geojson
 from annotate.services.signatures import sign_layer
 from mlcore.bodies import get_body
 
@@ -42,7 +42,7 @@ def _tile_json(visit: Visit) -> dict[str, object]:
         "height_px": tile.height_px,
         "overlap_px": campaign.tile_overlap_px,
         "bounds_lonlat": grids.bounds_lonlat(grids.grid_of(campaign), grids.window_cell(tile)),
-        "outline": json.loads(tile.outline.geojson),
+        "outline": geojson(tile.outline),
     }
 
 

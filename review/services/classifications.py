@@ -86,7 +86,7 @@ def take_back(*, workflow: Workflow, participant: Participant) -> Subject:
             .first()
         )
         if last is None:
-            raise NotFound(_("You have given no answer here that could be taken back."))
+            raise Conflict(_("You have given no answer here that could be taken back."))
         subject = Subject.objects.select_for_update().get(pk=last.subject_id)
         Classification.objects.create(
             uid=uuid4(),

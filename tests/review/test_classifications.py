@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from annotate.models import Participant
-from mlcore.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from mlcore.errors import Conflict, InvalidInput, NotAllowed
 from review.models import Classification, Subject, Workflow
 from review.services import classifications, queue
 from tests.review.conftest import Answer
@@ -78,7 +78,7 @@ def test_taking_back_appends_and_hands_the_subject_out_again(
 
 
 def test_with_nothing_given_nothing_is_taken_back(workflow: Workflow, person: Person):
-    with pytest.raises(NotFound, match="no answer here"):
+    with pytest.raises(Conflict, match="no answer here"):
         classifications.take_back(workflow=workflow, participant=person("ada"))
 
 

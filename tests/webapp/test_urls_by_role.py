@@ -1,0 +1,254 @@
+"""Every URL, asked by everybody: who gets in is what the two matrices say."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+import annotate.urls
+import review.urls
+from annotate import access
+from annotate.models import Basemap, Campaign, Catalogue, Membership, Role, User
+from annotate.services import basemaps, conversions
+from annotate.services.campaigns import create_campaign
+from annotate.services.features import add_features
+from annotate.services.participants import participant_of
+from mlcore.artifact import ModelCard
+from review.access import MATRIX as REVIEW_MATRIX
+from review.models import ModelVersion, Run, Subject
+from review.services.policies import candidates
+from tests.annotate.builders import draw, take
+from tests.data.rasters import MAP, north_up, write
+
+ANONYMOUS, STRANGER, STAFF = "anonymous", "stranger", "staff"
+GOT_IN = "in"
+CAST = (ANONYMOUS, STRANGER, *Role.values, STAFF)
+MATRIX = {**access.MATRIX, **REVIEW_MATRIX}
+ROWS = [(name, method) for name, methods in MATRIX.items() for method in methods]
+
+# Whose object a URL names: the campaign's (or the site's, which has no visibility), or the asker's own.
+OF_THE_SITE = {
+    "review:home", "review:profile", "annotate:campaign_list", "annotate:campaign_new",
+    "annotate:campaign_new_tiles", "annotate:basemap_list", "annotate:basemap_new",
+    "annotate:catalogue_list", "annotate:catalogue_import",
+}  # fmt: skip
+# Beyond the matrix: only who added a basemap may convert it again, and only when that has failed.
+OF_NOBODY_HERE = {"annotate:basemap_retry"}
+# Nobody who might still draw sees what others found while tiles are open (access.is_blind).
+HIDDEN_FROM_THE_BLIND = {"annotate:api_features"}
+BLIND = (ANONYMOUS, STRANGER, Role.ANNOTATOR)
+# And nobody joins a private campaign without being asked.
+OF_NOBODY_IN_PRIVATE = {"annotate:campaign_join"}
+
+
+@dataclass
+class Place:
+    """A campaign with one of everything in it, and the people of the cast."""
+
+    campaign: Campaign
+    elevation: Basemap
+    catalogue: Catalogue
+    subject: Subject
+    run: Run
+    version: ModelVersion
+    people: dict[str, User | None]
+
+    def url(self, name: str, who: str) -> str:
+        """What this person asks for under this name."""
+        query = f"?catalogue={self.catalogue.uid}" if name == "annotate:api_features" else ""
+        return reverse(name, args=self.arguments(name, who)) + query
+
+    def arguments(self, name: str, who: str) -> list[object]:
+        """What goes into the URL of this name when this person asks."""
+        pattern = PATTERNS[name].pattern
+        if name == "annotate:map_tile":
+            return [self.elevation.uid, self.campaign.uid, 0, 0, 0]
+        if name == "annotate:basemap_tile":
+            return [self.elevation.uid, 0, 0, 0]
+        return [self._uid(str(pattern), who)] if pattern.converters else []
+
+    def _uid(self, pattern: str, who: str) -> UUID:
+        asker = self.people[who] or self.people[Role.ANNOTATOR]
+        # A visit and a mark are the asker's own: other people's are not there for anybody.
+        if "visits/" in pattern:
+            return self._visit(asker).uid
+        if "marks/" in pattern:
+            return draw(self._visit(asker), 40, 40, 12).uid
+        things = {
+            "basemaps/": self.elevation,
+            "catalogues/": self.catalogue,
+            "workflows/": self.subject.workflow,
+            "subjects/": self.subject,
+            "runs/<": self.run,
+            "model-versions/": self.version,
+        }
+        return next((thing.uid for key, thing in things.items() if key in pattern), self.campaign.uid)
+
+    def _visit(self, asker: User) -> object:
+        return take(self.campaign.tiles.order_by("number").first(), participant_of(asker))
+
+
+def patterns_of(namespace: str, urlpatterns: list[URLPattern]) -> Iterator[tuple[str, URLPattern]]:
+    for pattern in urlpatterns:
+        yield f"{namespace}:{pattern.name}", pattern
+
+
+PATTERNS = dict(
+    [
+        *patterns_of("annotate", annotate.urls.urlpatterns),
+        *patterns_of("review", review.urls.urlpatterns),
+    ]
+)
+
+
+@pytest.fixture(params=["public", "private"])
+def place(
+    request: pytest.FixtureRequest, media: Path, tmp_path: Path, make_user: Callable[..., User]
+) -> Place:
+    people: dict[str, User | None] = {
+        ANONYMOUS: None,
+        STRANGER: make_user(STRANGER),
+        STAFF: make_user(STAFF, is_staff=True, is_superuser=True),
+        **{role: make_user(role) for role in Role.values},
+    }
+    founder = participant_of(make_user("founder"))
+    elevation = _elevation(tmp_path)
+    campaign = create_campaign(
+        name="Everything",
+        body="moon",
+        basemaps=[elevation],
+        created_by=founder,
+        tile_size_px=128,
+        overlap=16,
+        redundancy=20,
+        min_diameter_m=0.0,
+        visibility=request.param,
+    )
+    for role in Role.values:
+        Membership.objects.create(campaign=campaign, user=people[role], role=role)
+    catalogue = Catalogue.objects.create(
+        name="Listed", body="moon", campaign=campaign, origin=Catalogue.Origin.IMPORTED
+    )
+    grid = basemaps.grid_from(elevation)
+    lon, lat = (float(value) for value in grid.lonlat(60, 60))
+    [feature] = add_features(catalogue, [{"lon": lon, "lat": lat, "diameter_m": 1200.0}])
+    subject = Subject.objects.create(workflow=candidates.workflow_of(campaign), feature=feature)
+    run = Run.objects.create(campaign=campaign, number=1, system="crater_detector", verb=Run.Verb.TRAIN)
+    version = ModelVersion.objects.create(
+        campaign=campaign,
+        system="crater_detector",
+        number=1,
+        run=run,
+        path="runs/none",
+        is_current=True,
+        card=ModelCard.example().to_json(),
+    )
+    return Place(campaign, elevation, catalogue, subject, run, version, people)
+
+
+def _elevation(folder: Path) -> Basemap:
+    heights = np.random.default_rng(3).normal(0.0, 40.0, (128, 128)).astype(np.float32)
+    path = write(folder / "heights.tif", heights, crs=MAP, transform=north_up(300_000, 150_000, 100.0))
+    added = basemaps.add_basemap(name="Heights", body="moon", path=path, kind="elevation")
+    conversions.convert(added.pk)
+    return Basemap.objects.get(pk=added.pk)
+
+
+def may(who: str, name: str, method: str, campaign: Campaign) -> bool:
+    """What the matrix says, in this test's own words."""
+    private = campaign.visibility == Campaign.Visibility.PRIVATE
+    if name in OF_NOBODY_HERE or (private and name in OF_NOBODY_IN_PRIVATE):
+        return False
+    if name in HIDDEN_FROM_THE_BLIND and who in BLIND:
+        return False
+    if who == STAFF:
+        return True
+    open_to_all = name in OF_THE_SITE or not private
+    is_member = who in Role.values
+    means = set()
+    if open_to_all:
+        means |= {access.ANYONE} | ({access.SIGNED_IN} if who != ANONYMOUS else set())
+    if is_member and name not in OF_THE_SITE:
+        means.add(who)
+    return bool(means & MATRIX[name][method])
+
+
+def ask(client: Client, method: str, url: str) -> int | str:
+    """One request whose effects are undone: how it was refused, or GOT_IN.
+
+    Whoever is let in with an empty body may still hear that it lacks something (400, 409, 422).
+    """
+    with transaction.atomic():
+        if method == "GET":
+            response = client.get(url)
+        elif method == "POST" and not url.startswith("/api/"):
+            response = client.post(url, {})
+        else:
+            response = getattr(client, method.lower())(url, "{}", content_type="application/json")
+        if response.streaming:
+            b"".join(response)
+        transaction.set_rollback(True)
+    assert response.status_code < 500, f"{method} {url}: {response.status_code}"
+    to_sign_in = response.status_code == 302 and "/accounts/login/" in response.url
+    return response.status_code if response.status_code in (401, 403, 404) or to_sign_in else GOT_IN
+
+
+def test_the_matrices_name_every_url() -> None:
+    assert set(PATTERNS) == set(MATRIX)
+
+
+def test_who_gets_in_is_what_the_matrices_say(
+    place: Place, client_of: Callable[[User | None], Client]
+) -> None:
+    clients = {who: client_of(place.people[who]) for who in CAST}
+    wrong = []
+    for name, method in ROWS:
+        for who in CAST:
+            with transaction.atomic():
+                url = place.url(name, who)
+                status = ask(clients[who], method, url)
+                transaction.set_rollback(True)
+            allowed = may(who, name, method, place.campaign)
+            refusal = refusal_for(who, name, place.campaign)
+            if (status == GOT_IN) != allowed or (not allowed and status != refusal):
+                wrong.append(f"{method} {name} as {who}: {status}, not {GOT_IN if allowed else refusal}")
+    assert not wrong, "\n".join(wrong)
+
+
+def refusal_for(who: str, name: str, campaign: Campaign) -> int:
+    """Sign in first; then what is private is not there; then it is there but not for this role."""
+    if name in HIDDEN_FROM_THE_BLIND and campaign.visibility == Campaign.Visibility.PUBLIC:
+        return 403
+    if who == ANONYMOUS:
+        return 401 if name.split(":")[1].startswith("api_") else 302
+    hidden = (
+        campaign.visibility == Campaign.Visibility.PRIVATE and who == STRANGER and name not in OF_THE_SITE
+    )
+    return 404 if hidden else 403
+
+
+def test_nothing_is_said_about_what_does_not_exist(
+    place: Place, client_of: Callable[[User | None], Client]
+) -> None:
+    """A made-up address and somebody else's private one are answered alike."""
+    stranger = client_of(place.people[STRANGER])
+    for name in ("annotate:campaign", "annotate:basemap", "annotate:catalogue", "review:run"):
+        assert stranger.get(reverse(name, args=[uuid4()])).status_code == 404
+
+
+def test_visits_and_marks_of_others_are_not_there(
+    place: Place, client_of: Callable[[User | None], Client]
+) -> None:
+    visit = take(place.campaign.tiles.first(), participant_of(place.people[Role.ANNOTATOR]))
+    mark = draw(visit, 40, 40, 12)
+    for who in (Role.LEAD, Role.REVIEWER, STAFF):
+        client = client_of(place.people[who])
+        assert client.get(reverse("annotate:api_visit", args=[visit.uid])).status_code == 404
+        gone = client.delete(reverse("annotate:api_mark", args=[mark.uid]) + "?version=1")
+        assert gone.status_code == 404
