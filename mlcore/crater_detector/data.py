@@ -1,5 +1,6 @@
 """From elevation to the network's three channels, and from samples to batches. No torch: numpy arrays."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ from scipy.ndimage import affine_transform
 from mlcore.crater_detector.config import Config
 from mlcore.dataset import CircleLabel, Sample
 from mlcore.errors import InvalidInput
+from mlcore.raster.grid import Grid
 from mlcore.raster.terrain import hillshade, profile_curvature_per_m, slope_deg, smooth
 from mlcore.split import TRAIN
 
@@ -135,15 +137,17 @@ class TrainingCrops:
         self._negatives = [
             [c for c in sample.negatives if usable(sample, c, config)] for sample in self._samples
         ]
-        aims = [
-            (number, circle, weight)
-            for circles, weight in ((self._craters, 1.0), (self._negatives, self.NEGATIVE_AIM))
-            for number, found in enumerate(circles)
-            for circle in found
-        ]
-        self._aims = [(number, circle) for number, circle, _ in aims]
-        weights = np.array([weight for *_, weight in aims])
-        self._aim_weights = weights / max(weights.sum(), 1e-9)
+        self._aims, weights = [], []
+        per_grid = Counter[Grid]()
+        for sample, craters in zip(self._samples, self._craters, strict=True):
+            per_grid[sample.grid] += len(craters)
+        for number, sample in enumerate(self._samples):
+            # A grid with a hundred times the craters is visited ten times as often, not a hundred times.
+            share = 1 / max(1, per_grid[sample.grid]) ** 0.5
+            for circles, weight in ((self._craters, share), (self._negatives, share * self.NEGATIVE_AIM)):
+                self._aims += [(number, circle) for circle in circles[number]]
+                weights += [weight] * len(circles[number])
+        self._aim_weights = np.array(weights) / max(sum(weights), 1e-9)
         known = np.array([np.isfinite(sample.elevation_m).sum() for sample in self._samples], float)
         self._area_weights = known / max(known.sum(), 1.0)
         self.n_craters = sum(map(len, self._craters))

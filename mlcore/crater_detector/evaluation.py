@@ -86,7 +86,6 @@ def score_side(
     searcher: Searcher,
     samples: Iterable[Sample],
     side: str,
-    min_diameter_m: float,
     report: Callable[[float], None] = lambda _: None,
 ) -> Scored:
     """Search one side of a dataset; whole pixels are seen, only what is centred on the side is scored.
@@ -95,7 +94,6 @@ def score_side(
         searcher: The network.
         samples: Of the dataset.
         side: Key of SIDES.
-        min_diameter_m: Smallest crater that was labelled completely.
         report: Called with the share done.
     """
     code = SIDES[side]
@@ -122,8 +120,10 @@ def score_side(
                 on_side or bool(known and known[3]),
             )
         report((done + 1) / len(asked))
+    smallest_m = {s.grid: s.min_diameter_px * s.resolution_m_per_px for s in asked}
     parts = [
-        _score_grid(found[grid], list(truths[grid].values()), grid, min_diameter_m) for grid in list(found)
+        _score_grid(found[grid], list(truths[grid].values()), grid, smallest)
+        for grid, smallest in smallest_m.items()
     ]
     return _joined(parts)
 

@@ -68,7 +68,7 @@ def train(job: TrainJob, events: EventLog) -> dict[str, Any]:
         lambda n: training.learning_rate(n, config.steps, config.learning_rate, config.decay_at),
         until=TRAINING_SHARE,
     )
-    measured = _measure(model, samples, dataset, events)
+    measured = _measure(model, samples, events)
     card = ModelCard(
         system=job.system,
         preset=job.preset,
@@ -108,9 +108,7 @@ def _start_from(model: CraterDetector, job: TrainJob) -> str:
     return f"continued from a model trained on dataset {card.dataset_sha256[:12]} with seed {card.seed}"
 
 
-def _measure(
-    model: CraterDetector, samples: list[Sample], dataset: Dataset, events: EventLog
-) -> dict[str, Any]:
+def _measure(model: CraterDetector, samples: list[Sample], events: EventLog) -> dict[str, Any]:
     """Calibration and threshold from the validation side, metrics of both held-out sides."""
     raw, scored = Searcher(model), {}
     for number, side in enumerate(("validation", "test")):
@@ -120,7 +118,7 @@ def _measure(
             done = TRAINING_SHARE + (1 - TRAINING_SHARE) * (number + share) / 2
             events.progress(done, f"measuring on the {side} side")
 
-        scored[side] = evaluation.score_side(raw, samples, side, dataset.manifest.min_diameter_m, report)
+        scored[side] = evaluation.score_side(raw, samples, side, report)
     calibration = evaluation.fit_calibration(scored["validation"])
     threshold, source = evaluation.choose_threshold(scored["validation"]), "validation"
     if not len(scored["validation"].truth_score):
@@ -152,7 +150,7 @@ def evaluate(job: EvaluateJob, events: EventLog) -> dict[str, Any]:
         events.check_cancelled()
         events.progress(share, f"measuring on the {job.side} side")
 
-    scored = evaluation.score_side(searcher, list(dataset), job.side, dataset.manifest.min_diameter_m, report)
+    scored = evaluation.score_side(searcher, list(dataset), job.side, report)
     result = {
         "side": job.side,
         "dataset_sha256": dataset.manifest.sha256,
