@@ -13,7 +13,7 @@ from mlcore.errors import TektiteError
 
 
 class Command(BaseCommand):
-    help = "Check a raster that GDAL reads, store it, and convert it to map tiles (elevation: hillshade, slope too)."
+    help = "Check a raster that GDAL reads, store it, and convert it (elevation: derive hillshade and slope)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from pathlib import Path
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from annotate.models import Campaign
@@ -38,7 +39,7 @@ class Command(BaseCommand):
                 )
         except OSError as error:
             raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
-        except (ValueError, Campaign.DoesNotExist) as error:
+        except (ValidationError, Campaign.DoesNotExist) as error:
             raise CommandError("There is no campaign with this uid; its page's address has it.") from error
         except TektiteError as error:
             raise CommandError(error.message) from error
