@@ -1,0 +1,106 @@
+"""The demonstration: synthetic, labelled so, and the same however often it is loaded."""
+
+import stat
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from annotate.models import Basemap, Campaign, Catalogue, Feature, Mark, Participant, User, Visit
+from mlcore.simulate.terrain import TerrainParameters
+from review.management.commands import load_demo
+from review.models import Run
+from review.services import demonstration
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_world_is_left() -> Iterator[None]:
+    demonstration._world.cache_clear()
+    yield
+    demonstration._world.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def small(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four tiles instead of 36."""
+    monkeypatch.setattr(demonstration, "WORLD", TerrainParameters(size_px=512))
+    monkeypatch.setattr(demonstration, "VISITS", (3, 3, 2))
+
+
+def test_it_works():
+    demo = demonstration.load()
+    campaign = demo.campaign
+    assert campaign.tiles.count() == 4
+    assert campaign.tiles.settled().count() == 2
+    (consensus,) = campaign.catalogues.filter(origin=Catalogue.Origin.CONSENSUS)
+    (truth,) = campaign.catalogues.filter(origin=Catalogue.Origin.IMPORTED)
+    confirmed = consensus.features.filter(status=Feature.Status.CONFIRMED).count()
+    # Half of the region is settled, and the volunteers miss some and invent some.
+    assert 0.25 < confirmed / truth.features.count() < 0.75
+    says_synthetic(campaign)
+    have_passwords(demo.passwords)
+
+    before = rows()
+    again = demonstration.load()
+    assert again.passwords == {}
+    assert rows() == before
+
+
+def rows() -> list[int]:
+    return [model.objects.count() for model in (Mark, Visit, Feature, Basemap, Catalogue, User)]
+
+
+def says_synthetic(campaign: Campaign) -> None:
+    assert campaign.synthetic
+    assert campaign.layers.count() == 4
+    assert not Basemap.objects.filter(synthetic=False).exists()
+    assert not campaign.catalogues.filter(synthetic=False).exists()
+    drew = Participant.objects.filter(visits__isnull=False).distinct()
+    assert all(person.user is None and "simulated" in person.pseudonym for person in drew)
+
+
+def have_passwords(passwords: dict[str, str]) -> None:
+    assert set(passwords) == set(demonstration.CAST)
+    assert len(set(passwords.values())) == len(passwords)
+    assert all(User.objects.get(username=name).check_password(word) for name, word in passwords.items())
+    assert list(User.objects.filter(is_staff=True).values_list("username", flat=True)) == ["staff"]
+
+
+def test_an_interrupted_load_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch):
+    submit = demonstration.leases.submit
+
+    def interrupted(visit: Visit, empty: bool) -> Visit:
+        if Visit.objects.submitted().count() == 4:
+            raise KeyboardInterrupt
+        return submit(visit, empty)
+
+    monkeypatch.setattr(demonstration.leases, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        demonstration.load()
+    monkeypatch.undo()
+    monkeypatch.setattr(demonstration, "VISITS", (3, 3, 2))
+    campaign = demonstration.load().campaign
+    assert Visit.objects.submitted().count() == 8
+    assert campaign.tiles.settled().count() == 2
+    assert not Visit.objects.filter(state=Visit.State.LEASED).exists()
+
+
+def test_the_command_keeps_the_sign_ins_for_the_owner_and_trains_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    sent: list[Run] = []
+    monkeypatch.setattr(load_demo, "enqueue", sent.append)
+    sign_ins = tmp_path / "sign-ins.txt"
+    call_command("load_demo", sign_ins=sign_ins, train=True, stdout=StringIO())
+    text = sign_ins.read_text()
+    assert stat.S_IMODE(sign_ins.stat().st_mode) == 0o600
+    assert "synthetic" in text and all(name in text for name in demonstration.CAST)
+    (run,) = sent
+    assert f"runs/{run.uid}/" in text
+    assert (run.verb, run.config["preset"], run.config["promote"]) == (Run.Verb.TRAIN, "quick", True)
+    call_command("load_demo", sign_ins=sign_ins, train=True, stdout=StringIO())
+    assert sent == [run]
