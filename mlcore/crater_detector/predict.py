@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torchvision.ops import box_iou
 
 from mlcore import training
+from mlcore.active.uncertainty import binary_entropy
 from mlcore.artifact import WEIGHTS_FILE, ModelCard, read_card
 from mlcore.crater_detector.config import Config
 from mlcore.crater_detector.data import channels
@@ -46,9 +47,7 @@ def uncertainty_of(probability: Rows, spread: Rows) -> Rows:
         probability: Calibrated, 0–1.
         spread: Greatest less least score among the views, 0–1.
     """
-    p = np.clip(probability, 1e-9, 1 - 1e-9)
-    entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
-    return 1 - (1 - entropy) * (1 - np.clip(spread, 0, 1))
+    return 1 - (1 - binary_entropy(probability)) * (1 - np.clip(spread, 0, 1))
 
 
 class Searcher:
