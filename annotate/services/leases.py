@@ -52,7 +52,7 @@ def _fresh(campaign: Campaign, participant: Participant) -> Visit | None:
     """A new visit to a tile with a free place that the person has never had."""
     full: set[int] = set()
     while True:
-        free = _with_free_places(campaign).exclude(visits__participant=participant).exclude(pk__in=full)
+        free = open_to(campaign, participant).exclude(pk__in=full)
         # A tile locked by somebody else may still have a second place: where only such are left, wait.
         tile = (
             free.select_for_update(skip_locked=True, of=("self",), no_key=True).first()
@@ -66,6 +66,11 @@ def _fresh(campaign: Campaign, participant: Participant) -> Visit | None:
                 tile=tile, participant=participant, lease_expires_at=_lease_end(campaign)
             )
         full.add(tile.pk)
+
+
+def open_to(campaign: Campaign, participant: Participant) -> QuerySet[Tile]:
+    """Tiles with a place left that the person has never had, in the order of handing out."""
+    return _with_free_places(campaign).exclude(visits__participant=participant)
 
 
 def _with_free_places(campaign: Campaign) -> QuerySet[Tile]:

@@ -1,11 +1,14 @@
 """How far campaigns are, and what one participant has done in them. Reads only."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
-from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from annotate.models import Campaign, Catalogue, Feature, Mark, Participant, Tile, Visit
+from annotate.services import leases
 
 
 def with_progress(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
@@ -21,8 +24,7 @@ def with_progress(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
     )
 
 
-@dataclass(frozen=True)
-class TileState:
+class TileState(NamedTuple):
     """Where a tile lies on the grid and how far it is: settled, mine, begun or open."""
 
     x_px: int
@@ -37,23 +39,14 @@ def tile_states(campaign: Campaign, participant: Participant | None) -> list[Til
     submitted = Visit.objects.submitted().filter(tile=OuterRef("pk"))
     tiles = campaign.tiles.annotate(
         begun=Exists(submitted), mine=Exists(submitted.filter(participant=participant))
-    )
-    return [
-        TileState(
-            x_px=tile.x_px,
-            y_px=tile.y_px,
-            width_px=tile.width_px,
-            height_px=tile.height_px,
-            state="settled"
-            if tile.settled_at
-            else "mine"
-            if tile.mine
-            else "begun"
-            if tile.begun
-            else "open",
-        )
-        for tile in tiles
-    ]
+    ).values_list("x_px", "y_px", "width_px", "height_px", "settled_at", "mine", "begun")
+    return [TileState(*cell, _state(settled_at, mine, begun)) for *cell, settled_at, mine, begun in tiles]
+
+
+def _state(settled_at: datetime | None, mine: bool, begun: bool) -> str:
+    if settled_at:
+        return "settled"
+    return "mine" if mine else "begun" if begun else "open"
 
 
 @dataclass(frozen=True)
@@ -71,24 +64,10 @@ def work_in(campaign: Campaign, participant: Participant) -> Work:
     """What the participant has done in the campaign and what is left to do."""
     mine = Visit.objects.filter(tile__campaign=campaign, participant=participant)
     in_hand = mine.filter(state=Visit.State.LEASED, tile__settled_at=None).order_by("leased_at").first()
-    held = (
-        Visit.objects.holding()
-        .filter(tile=OuterRef("pk"))
-        .order_by()
-        .values("tile")
-        .annotate(n=Count("pk"))
-        .values("n")
-    )
-    left = (
-        campaign.tiles.open()
-        .exclude(visits__participant=participant)
-        .annotate(held=Coalesce(Subquery(held, output_field=IntegerField()), 0))
-        .filter(held__lt=campaign.redundancy)
-    )
     return Work(
         submitted=mine.submitted().count(),
         tile_in_hand=in_hand.tile.number if in_hand else None,
-        tiles_left=left.count(),
+        tiles_left=leases.open_to(campaign, participant).count(),
     )
 
 

@@ -1,7 +1,7 @@
 """Pictures of whole grids, put together from their map tiles, with tiles drawn over them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from django import template
 from django.urls import reverse
@@ -13,6 +13,7 @@ from mlcore.raster.grid import MAP_TILE_PX
 
 register = template.Library()
 
+MOST_APART = 4000
 SEEN_BEST = (Basemap.Kind.HILLSHADE, Basemap.Kind.IMAGE)
 
 
@@ -30,14 +31,28 @@ def best_to_see(basemaps: Iterable[Basemap]) -> Basemap | None:
     return next((basemap for basemap in ready if basemap.kind in SEEN_BEST), ready[0] if ready else None)
 
 
-def cell_paths(tiles: Iterable[TileState]) -> dict[str, str]:
-    """One SVG path for each state: thousands of tiles stay a few elements."""
+def cell_paths(tiles: Sequence[TileState]) -> dict[str, str]:
+    """One SVG path for each state, so that thousands of tiles stay a few elements.
+
+    Where tiles are too many to be told apart, neighbours of one state in a row become one cell.
+    """
     paths: dict[str, list[str]] = defaultdict(list)
-    for tile in tiles:
-        paths[tile.state].append(
-            f"M{tile.x_px} {tile.y_px}h{tile.width_px}v{tile.height_px}h-{tile.width_px}z"
+    for cell in _joined(tiles) if len(tiles) > MOST_APART else tiles:
+        paths[cell.state].append(
+            f"M{cell.x_px} {cell.y_px}h{cell.width_px}v{cell.height_px}h-{cell.width_px}z"
         )
     return {state: "".join(parts) for state, parts in paths.items()}
+
+
+def _joined(tiles: Iterable[TileState]) -> list[TileState]:
+    runs: list[TileState] = []
+    for tile in tiles:
+        last = runs[-1] if runs else None
+        if last and (last.state, last.y_px, last.x_px + last.width_px) == (tile.state, tile.y_px, tile.x_px):
+            runs[-1] = last._replace(width_px=last.width_px + tile.width_px)
+        else:
+            runs.append(tile)
+    return runs
 
 
 def _filling(template: str) -> Callable[[int, int, int], str]:
@@ -65,7 +80,7 @@ def _mosaic(
 
 @register.inclusion_tag("annotate/partials/picture.html")
 def campaign_picture(
-    campaign: Campaign, zoom: int = 1, fit: str = "slice", tiles: Iterable[TileState] = ()
+    campaign: Campaign, zoom: int = 1, fit: str = "slice", tiles: Sequence[TileState] = ()
 ) -> dict[str, object]:
     """The campaign's grid as imagery; with `tiles` as their states over it."""
     basemap = best_to_see(layer.basemap for layer in campaign.layers.all())

@@ -26,12 +26,25 @@ def size_plot(catalogue: Catalogue) -> dict[str, object]:
     highest = max((log10(1 + one.n) for one in bins), default=1.0)
     return {
         "bars": [_bar(index, one, highest) for index, one in enumerate(bins)],
+        "edges": _edges(bins),
         "width": len(bins) * BAR_WIDTH,
-        "full_width": len(bins) * BAR_WIDTH + 40,
+        "full_width": len(bins) * BAR_WIDTH + 60,
         "base": BARS_HEIGHT + 16,
         "text_y": BARS_HEIGHT + 32,
         "height": BARS_HEIGHT + 38,
     }
+
+
+def _edges(bins: list[SizeBin]) -> list[dict[str, object]]:
+    """Where 1 km times a power of two lies on the axis: there is no room for every edge's name."""
+    edges = [
+        {"x": index * BAR_WIDTH, "label": about(one.low_m)}
+        for index, one in enumerate(bins)
+        if one.is_doubling
+    ]
+    if bins and not bins[-1].is_doubling:
+        edges.append({"x": len(bins) * BAR_WIDTH, "label": about(bins[-1].high_m)})
+    return edges
 
 
 def _bar(index: int, one: SizeBin, highest: float) -> dict[str, object]:
@@ -46,9 +59,6 @@ def _bar(index: int, one: SizeBin, highest: float) -> dict[str, object]:
         "n": one.n,
         "low": about(one.low_m),
         "high": about(one.high_m),
-        # Only every second edge is named: there is no room for more.
-        "edge": about(one.low_m) if one.is_doubling else "",
-        "edge_x": index * BAR_WIDTH,
     }
 
 
@@ -58,14 +68,14 @@ def extent_plot(catalogue: Catalogue) -> dict[str, object]:
     box = catalogue_summary.extent(catalogue)
     if box is None:
         return {}
-    west, south, east, north = _padded(box)
+    places = catalogue_summary.largest(catalogue, MAX_DOTS)
+    degrees_per_m = 180.0 / (pi * get_body(catalogue.body).radius_m)
+    west, south, east, north = _padded(box, places[0][2] * degrees_per_m)
     squeeze = max(0.2, cos(radians((south + north) / 2)))
     per_degree = MAP_WIDTH / ((east - west) * squeeze)
     height = max(120.0, min(520.0, (north - south) * per_degree))
     per_degree = min(per_degree, height / (north - south))
     width = (east - west) * squeeze * per_degree
-    places = catalogue_summary.largest(catalogue, MAX_DOTS)
-    degrees_per_m = 180.0 / (pi * get_body(catalogue.body).radius_m)
     dots = "".join(
         _circle(
             (lon - west) * squeeze * per_degree,
@@ -96,9 +106,10 @@ def extent_plot(catalogue: Catalogue) -> dict[str, object]:
     }
 
 
-def _padded(box: list[float]) -> tuple[float, float, float, float]:
+def _padded(box: list[float], widest_deg: float) -> tuple[float, float, float, float]:
+    """The box with a margin in which the widest crater has room on every side."""
     west, south, east, north = box
-    margin = max(0.02, 0.06 * max(east - west, north - south))
+    margin = max(0.6 * widest_deg, 0.04 * max(east - west, north - south))
     return (
         max(-180.0, west - margin),
         max(-90.0, south - margin),

@@ -21,6 +21,8 @@ class Step:
     label: str = ""
     url: str = ""
     is_post: bool = False
+    # Something of theirs is half done: it comes before what is new.
+    is_begun: bool = False
 
 
 def next_step(
@@ -65,6 +67,7 @@ def _drawing(user: User, campaign: Campaign) -> Step | None:
             _("All that you have drawn on it is saved."),
             _("Continue"),
             url,
+            is_begun=True,
         )
     if work.tiles_left:
         why = ngettext("%(n)d tile is open to you.", "%(n)d tiles are open to you.", work.tiles_left) % {

@@ -27,11 +27,12 @@ def home(request: HttpRequest) -> HttpResponse:
     is_member = Membership.objects.filter(user=request.user).values("campaign")
     mine = list(seen.filter(pk__in=is_member)[:MOST_ON_HOME])
     steps = [(campaign, _step_in(request.user, campaign)) for campaign in mine]
+    to_do = [(campaign, step) for campaign, step in steps if step.url]
     return render(
         request,
         "review/home.html",
         {
-            "first": next(((campaign, step) for campaign, step in steps if step.url), None),
+            "first": max(to_do, key=lambda one: one[1].is_begun, default=None),
             "mine": steps,
             "others": seen.exclude(pk__in=is_member)[:MOST_ON_HOME],
             "runs": records.active_runs(mine),

@@ -68,6 +68,14 @@ class TestHome:
         assert "3 proposals wait for you" in text
         assert reverse("review:review", args=[campaign.uid]) in text
 
+    def test_a_tile_in_hand_comes_before_a_new_one(self, client_of: ClientOf, lead: User, annotator: User):
+        older, newer = make_campaign(lead=lead, name="Older"), make_campaign(lead=lead, name="Newer")
+        join(newer, annotator)
+        leases.hand_out(campaign=older, participant=join(older, annotator))
+        first = client_of(annotator).get(reverse("review:home")).context["first"]
+        assert first[0] == older
+        assert "is in your hands" in first[1].title
+
     def test_runs_at_work_are_shown(self, campaign: Campaign, client_of: ClientOf, lead: User):
         Run.objects.create(
             campaign=campaign,

@@ -1,5 +1,10 @@
-/** On every page: the toasts that came with it can be closed. */
+/** On every page: the toasts that came with it can be closed; those that only confirm go by themselves. */
 
-for (const button of document.querySelectorAll("#toasts .close")) {
-  button.addEventListener("click", () => button.closest(".toast").remove());
+const SECONDS_BEFORE_GOING = 8;
+
+for (const toast of document.querySelectorAll("#toasts .toast")) {
+  toast.querySelector(".close").addEventListener("click", () => toast.remove());
+  if (!toast.matches(".error, .warning")) {
+    setTimeout(() => toast.remove(), SECONDS_BEFORE_GOING * 1000);
+  }
 }
