@@ -34,7 +34,8 @@ def split_at_antimeridian(polygon: Polygon | MultiPolygon) -> MultiPolygon:
 
     A step of more than 180° between neighbouring points is taken to go the short way, over ±180°;
     so are longitudes beyond ±180°. An outline that ends a whole turn from where it began goes
-    round the pole nearer to its mean latitude.
+    round the pole nearer to its mean latitude. A step of a whole turn goes all round, as in the box of
+    the whole world, so that cutting what was cut before changes nothing.
 
     Args:
         polygon: Longitude and latitude in degrees, straight edges between points.
@@ -58,7 +59,17 @@ def split_at_antimeridian(polygon: Polygon | MultiPolygon) -> MultiPolygon:
     return MultiPolygon([p for p in shapely.get_parts(joined) if p.geom_type == "Polygon" and p.area > 0.0])
 
 
+def _is_cut_already(whole: Polygon) -> bool:
+    """Whether it lies within ±180° and its only long edges go all the way round."""
+    lon = shapely.get_coordinates(whole.exterior)[:, 0]
+    steps = np.abs(np.diff(lon))
+    long = steps[steps > 180.0]
+    return bool(long.size and (long == 360.0).all() and np.abs(lon).max() <= 180.0 and whole.is_valid)
+
+
 def _split_one(whole: Polygon) -> list[shapely.Geometry]:
+    if _is_cut_already(whole):
+        return [whole]
     outline, turn = _unwrapped(shapely.get_coordinates(whole.exterior))
     shape = _strip_over_pole(outline, turn) if turn else Polygon(outline)
     holes = [_unwrapped(shapely.get_coordinates(hole))[0] for hole in whole.interiors]

@@ -232,6 +232,16 @@ def test_splitting_closes_an_outline_round_a_pole(order: int, pole: float):
     assert cap.area == pytest.approx(3600.0)
 
 
+@pytest.mark.parametrize("box", [(-180, -90, 180, 90), (-180, -60, 180, 60), (-180, 60, 180, 90)])
+def test_splitting_keeps_what_goes_all_the_way_round(box: tuple[float, float, float, float]):
+    assert geodesy.split_at_antimeridian(shapely.box(*box)).equals(shapely.box(*box))
+
+
+def test_splitting_twice_is_splitting_once():
+    cap = geodesy.split_at_antimeridian(Polygon([(lon, -80) for lon in (-140, -50, 40, 130)]))
+    assert geodesy.split_at_antimeridian(cap).equals(cap)
+
+
 @pytest.mark.parametrize(
     "shape",
     [
