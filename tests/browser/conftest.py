@@ -16,10 +16,15 @@ from pytest_django.live_server_helper import LiveServer
 from annotate.models import User
 from webapp.celery import app
 
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 PATIENCE_MS = 15_000
@@ -80,7 +85,7 @@ def work_at_once() -> Iterator[None]:
 
 @pytest.fixture
 def open_page(chromium: Browser, live_server: LiveServer) -> Iterator[Callable[..., Page]]:
-    """open_page(user, "/campaigns/", viewport=PHONE): a page of a browser of its own, signed in as the user."""
+    """open_page(user, path, viewport=PHONE): a page of a browser of its own, signed in as the user."""
     contexts = []
     complaints: list[str] = []
 
