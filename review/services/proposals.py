@@ -20,6 +20,8 @@ from annotate.models import Catalogue, Feature
 from annotate.services.catalogues import next_version
 from annotate.services.features import add_features
 from mlcore import api
+from mlcore.active.diversity import features_of, order
+from mlcore.active.uncertainty import instructiveness
 from mlcore.bodies import BODY_SPHERE_SRID, get_body
 from mlcore.catalogues.matching import match
 from review.models import Run, Subject, Verdict, Workflow
@@ -33,6 +35,9 @@ BELOW_SHARE, SLIGHTLY_BELOW = 1 / 3, 0.6
 # Labels of the smallest craters scatter; what is clearly smaller than wanted is not proposed.
 SMALLEST_SHARE = 0.9
 SAME_CIRCLE_IOU = 0.5
+# Two places this share of the basemap's width apart are as unlike as a crater and one of twice its size.
+REACH_SHARE = 0.1
+DOUBTFUL, NEAR_THRESHOLD = 0.5, 0.15
 WHY_RANDOM = "a random one"
 WHY_WEAK = "a random one, slightly below the threshold"
 KNOWN = (Catalogue.Origin.IMPORTED, Catalogue.Origin.CONSENSUS, Catalogue.Origin.REVIEWED)
@@ -79,7 +84,7 @@ def _ask(run: Run, workflow: Workflow, features: list[Feature], below: Sequence[
     rest = [feature for index, feature in enumerate(new) if index not in drawn]
     randoms = [_Asked(new[index], Subject.Stratum.RANDOM, WHY_RANDOM) for index in sorted(drawn)]
     randoms += [_Asked(feature, Subject.Stratum.RANDOM, WHY_WEAK) for feature in weak]
-    queue = interleave(_instructive(rest), [randoms[i] for i in random.permutation(len(randoms))])
+    queue = interleave(_instructive(run, rest), [randoms[i] for i in random.permutation(len(randoms))])
     Subject.objects.bulk_create(
         (
             Subject(
@@ -103,10 +108,26 @@ def interleave(first: Sequence[T], mixed_in: Sequence[T]) -> list[T]:
     return [first[index] if which else mixed_in[index] for _, which, index in sorted(places)]
 
 
-def _instructive(features: Sequence[Feature]) -> list[_Asked]:
-    """The most instructive first: uncertain ones."""
-    ordered = sorted(features, key=lambda f: (abs((f.score or 0.0) - 0.5) - (f.uncertainty or 0.0), f.pk))
-    return [_Asked(feature, Subject.Stratum.INSTRUCTIVE, "uncertain") for feature in ordered]
+def _instructive(run: Run, features: Sequence[Feature]) -> list[_Asked]:
+    """The most instructive first: what the model is unsure of, each unlike those before it."""
+    if not features:
+        return []
+    threshold = float(run.model_version.card["threshold"])
+    score = np.array([feature.score for feature in features], float)
+    doubt = np.array([feature.uncertainty for feature in features], float)
+    rows = _rows(features)
+    reach_m = run.basemap.width_px * run.basemap.resolution_m_per_px * REACH_SHARE
+    alike = features_of(*rows.T, get_body(run.campaign.body).radius_m, reach_m)
+    places = order(instructiveness(score, doubt, threshold), alike)
+    return [
+        _Asked(features[i], Subject.Stratum.INSTRUCTIVE, _why(score[i], doubt[i], threshold)) for i in places
+    ]
+
+
+def _why(score: float, doubt: float, threshold: float) -> str:
+    if doubt >= DOUBTFUL:
+        return "the model is of two minds"
+    return "close to the threshold" if score - threshold < NEAR_THRESHOLD else "unlike those before it"
 
 
 def _unknown(run: Run, features: Sequence[Feature]) -> list[Feature]:

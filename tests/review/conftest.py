@@ -1,7 +1,10 @@
 """A campaign with proposals to judge, made without rasters, and one on a small piece of synthetic terrain."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,12 +18,14 @@ from annotate.services.campaigns import create_campaign
 from annotate.services.features import add_features
 from annotate.services.participants import participant_of
 from annotate.services.shapes import stamped
+from mlcore import api
+from mlcore.artifact import write_artifact
 from mlcore.geodesy import rim_polygon
 from mlcore.raster.grid import Grid
 from mlcore.simulate.placed import on_body, write_world
 from mlcore.simulate.terrain import TerrainParameters, World, make_world
-from review.models import Classification, Subject, Workflow
-from review.services import classifications
+from review.models import Classification, ModelVersion, Subject, Workflow
+from review.services import classifications, jobs, registry, runs
 from review.services.policies import candidates
 
 MOON_M = 1_737_400.0
@@ -163,3 +168,55 @@ def truth(region: Campaign, world: World) -> Catalogue:
         [dict(zip(("lon", "lat", "diameter_m"), map(float, row), strict=True)) for row in rows[inside]],
     )
     return catalogue
+
+
+Play = Callable[[str], None]
+PROLOGUE = """
+import json, os, signal, sys, time
+from pathlib import Path
+out = Path(sys.argv[1])
+job = json.loads((out / 'job.json').read_text())
+def tell(**event):
+    with (out / 'events.jsonl').open('a') as lines:
+        lines.write(json.dumps(event) + '\\n')
+"""
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Play:
+    """Put a Python script in the network's place; it has `out`, the job's folder, `job` and `tell`."""
+
+    def play(body: str) -> None:
+        file = tmp_path / "played.py"
+        file.write_text(PROLOGUE + body)
+
+        def start(job_path: Path, log_path: Path) -> subprocess.Popen[bytes]:
+            with log_path.open("ab") as log:
+                return subprocess.Popen(
+                    [sys.executable, str(file), str(job_path.parent)],
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+
+        monkeypatch.setattr(api, "start", start)
+        monkeypatch.setattr(jobs, "HEARTBEAT_S", 0.1)
+        monkeypatch.setattr(jobs, "POLL_S", 0.05)
+
+    return play
+
+
+@pytest.fixture
+def make_version(region: Campaign) -> Callable[..., ModelVersion]:
+    """A version with a card and no weights: make_version(campaign, threshold=0.5)."""
+
+    def make(campaign: Campaign | None = None, **facts: object) -> ModelVersion:
+        campaign = campaign or region
+        run = runs.create(campaign=campaign, system="crater_detector", verb="train", requested_by=None)
+        run = runs.claim(run.pk, "earlier")
+        folder = runs.folder_of(run) / "artifact"
+        card = replace(api.ModelCard.example(), **facts)
+        write_artifact(folder, card, lambda path: path.write_bytes(b""))
+        return registry.adopt(run)
+
+    return make
