@@ -21,7 +21,7 @@ worker() { # worker NAME OPTION…
 
 start_services() {
   serve web gunicorn webapp.wsgi --bind "$HOST:$PORT" --workers "$WEB_CONCURRENCY" --timeout 300 \
-    --preload --no-control-socket --access-logfile "$VAR/log/access.log"
+    --worker-class gthread --threads 4 --preload --no-control-socket --access-logfile "$VAR/log/access.log"
   serve beat celery --app webapp --quiet beat --schedule "$VAR/beat-schedule" --pidfile= --loglevel INFO
   worker default --concurrency 2
   # One process per accelerator; it takes one task at a time and gives the rest of the queue to others.
