@@ -163,10 +163,7 @@ def campaign_join(request: HttpRequest, uid: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def campaign_settings(request: HttpRequest, uid: UUID) -> HttpResponse:
     campaign = access.get_campaign(request, uid)
-    fields = CampaignSettingsForm.base_fields
-    form = CampaignSettingsForm(
-        request.POST or None, initial={name: getattr(campaign, name) for name in fields}
-    )
+    form = CampaignSettingsForm(request.POST or None, initial=_settings_of(campaign))
     if request.method == "POST" and form.is_valid():
         try:
             campaigns.update_campaign(campaign=campaign, **form.cleaned_data)
@@ -178,6 +175,11 @@ def campaign_settings(request: HttpRequest, uid: UUID) -> HttpResponse:
             return redirect("annotate:campaign_settings", campaign.uid)
     context = {"campaign": campaign, "form": form}
     return render(request, "annotate/campaign_settings.html", context, status=422 if form.errors else 200)
+
+
+def _settings_of(campaign: Campaign) -> dict[str, object]:
+    given = {name: getattr(campaign, name) for name in CampaignSettingsForm.base_fields}
+    return {**given, "min_diameter_m": f"{campaign.min_diameter_m:.15g}"}
 
 
 @require_http_methods(["GET", "POST"])
