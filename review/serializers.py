@@ -153,6 +153,7 @@ def run_out(run: Run, *, after: int = 0) -> dict[str, Any]:
         "worker": run.worker,
         "heartbeat_at": run.heartbeat_at.isoformat() if run.heartbeat_at else None,
         "events": [event_out(event) for event in events],
+        "dataset": {"sha256": run.dataset.sha256, "counts": run.dataset.counts} if run.dataset else None,
         "version": version_out(version) if version else None,
         "catalogue": str(run.catalogue.uid) if run.catalogue else None,
     }

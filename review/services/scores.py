@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from mlcore.metrics.intervals import wilson
 from review.models import ModelVersion
 from review.services.registry import COMPARED_WITH
 
@@ -50,18 +51,13 @@ def rows(version: ModelVersion) -> list[ScoreRow]:
         return []
     compared = beside(version)
     other = compared["metrics"] if compared else None
-    by_diameter = [
-        ScoreRow(
-            _("Recall, %(bin)s") % {"bin": title},
-            Score(entry["recall"]),
-            Score(_bin(other, title)) if other else None,
-        )
-        for title, entry in _bins(this).items()
-        if entry["n_truth"]
-    ]
+    bins_beside = _by_diameter(other) if other else {}
     totals = [
         ScoreRow(title, _score(this, name), _score(other, name) if other else None)
         for name, title in (("recall", _("Recall")), ("precision", _("Precision")), ("f1", _("F1")))
+    ]
+    by_diameter = [
+        ScoreRow(title, score, bins_beside.get(title)) for title, score in _by_diameter(this).items()
     ]
     return totals + by_diameter
 
@@ -71,13 +67,21 @@ def _score(metrics: Mapping[str, Any], name: str) -> Score:
     return Score(metrics.get(name), (interval[0], interval[1]) if interval else None)
 
 
-def _bins(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """By title: "5–10 km"."""
+def _by_diameter(metrics: Mapping[str, Any]) -> dict[str, Score]:
+    """Recall of each diameter bin that has craters, by its title; a bin ends where the next begins."""
+    bins = metrics.get("by_diameter", [])
+    ends = [entry["from_m"] for entry in bins[1:]] + [None]
     return {
-        _("%(low)g–%(high)g km") % {"low": entry["from_m"] / 1000, "high": entry["to_m"] / 1000}: entry
-        for entry in metrics.get("by_diameter", [])
+        _bin_title(entry["from_m"], end): Score(
+            entry["n_truth_hit"] / entry["n_truth"], wilson(entry["n_truth_hit"], entry["n_truth"])
+        )
+        for entry, end in zip(bins, ends, strict=True)
+        if entry["n_truth"]
     }
 
 
-def _bin(metrics: Mapping[str, Any], title: str) -> float | None:
-    return _bins(metrics).get(title, {}).get("recall")
+def _bin_title(low_m: float, high_m: float | None) -> str:
+    low = f"{low_m / 1000:.3g}"
+    if high_m is None:
+        return _("Recall from %(low)s km") % {"low": low}
+    return _("Recall %(low)s–%(high)s km") % {"low": low, "high": f"{high_m / 1000:.3g}"}

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -10,8 +11,9 @@ from django.views.decorators.http import require_GET
 from annotate.access import LEADS, roles_in
 from annotate.models import Basemap, Campaign, Catalogue
 from mlcore.registry import get_system
+from mlcore.split import SIDES
 from review import access
-from review.models import ModelVersion, Run
+from review.models import ModelVersion
 from review.serializers import run_out
 from review.services import datasets, lessons, scores
 
@@ -51,9 +53,11 @@ def _what_can_start(
     return {
         "labels": datasets.preview(campaign),
         "presets": get_system(lessons.SYSTEM).presets,
-        "catalogues": Catalogue.objects.filter(body=campaign.body, origin=Catalogue.Origin.IMPORTED).order_by(
-            "name", "-version"
-        ),
+        "catalogues": Catalogue.objects.filter(
+            Q(campaign__isnull=True) | Q(campaign__in=seen),
+            body=campaign.body,
+            origin=Catalogue.Origin.IMPORTED,
+        ).order_by("name", "-version"),
         "foreign_versions": ModelVersion.objects.filter(
             campaign__in=seen, campaign__body=campaign.body, is_current=True
         )
@@ -80,11 +84,13 @@ def run(request: HttpRequest, uid: UUID) -> HttpResponse:
             "roles": roles_in(request.user, run.campaign),
             "run": run,
             "version": version,
+            "figures": scores.figures_of(version) if version else None,
             "rows": scores.rows(version) if version else [],
             "beside": scores.beside(version) if version else None,
             "leads": _leads(request, run.campaign),
             "history": siblings.select_related("run")[:VERSIONS_SHOWN],
-            "windows": _windows(run),
+            "sides": list(SIDES),
+            "found": _found(run.catalogue) if run.catalogue else None,
             "config": {
                 "run": run_out(run),
                 "urls": {
@@ -96,10 +102,14 @@ def run(request: HttpRequest, uid: UUID) -> HttpResponse:
     )
 
 
-def _windows(run: Run) -> dict[str, int] | None:
-    if run.verb != Run.Verb.PREDICT:
-        return None
-    return {"done": run.windows.filter(state="done").count(), "all": run.windows.count()}
+def _found(catalogue: Catalogue) -> dict[str, int]:
+    """What became of a prediction's craters: those known already, and those that wait for a verdict."""
+    craters = catalogue.features
+    return {
+        "craters": craters.count(),
+        "known": craters.filter(same_as__isnull=False, subjects__isnull=True).count(),
+        "waiting": craters.filter(subjects__retired_at__isnull=True, subjects__isnull=False).count(),
+    }
 
 
 @require_GET

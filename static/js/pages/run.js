@@ -35,6 +35,7 @@ function show(run) {
     cancel.hidden = !ACTIVE.includes(run.state);
     cancel.disabled = run.state === "cancelling";
   }
+  showDataset(run.dataset);
   const news = run.events.filter((event) => event.id > lastEvent);
   for (const event of news) {
     lastEvent = event.id;
@@ -46,7 +47,20 @@ function show(run) {
   }
   if (news.some((event) => event.kind === "metric")) {
     find("#curves").hidden = false;
-    drawCurves(find("#curves svg"), find("#curve-legend"), curves);
+    find("#curves").hidden = !drawCurves(find("#curves svg"), find("#curve-legend"), curves);
+  }
+}
+
+/** @param {{sha256: string, counts: Record<string, Record<string, number>>}|null} dataset Null until it is frozen. */
+function showDataset(dataset) {
+  if (!dataset) {
+    return;
+  }
+  find("#learns").hidden = false;
+  find("#dataset").textContent = dataset.sha256.slice(0, 12);
+  for (const cell of document.querySelectorAll("[data-count]")) {
+    const [what, side] = cell.dataset.count.split(" ");
+    cell.textContent = (dataset.counts[what]?.[side] ?? 0).toLocaleString("en");
   }
 }
 
@@ -58,6 +72,7 @@ function addPoint({ name, step, value }) {
 
 function addLine({ payload, at }) {
   const log = find("#log");
+  find("#log-empty").hidden = true;
   const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 20;
   log.append(el("li", {}, el("time", { datetime: at }, clockText(new Date(at))), payload.message));
   if (atEnd) {
