@@ -4,6 +4,7 @@ import { test } from "node:test";
 
 import { circleFromRim } from "tektite/geo/circlefit";
 import { degreesText, lengthText, magnificationText, numberText, valueText } from "tektite/geo/format";
+import { distanceToLine, isInside, pick } from "tektite/geo/hit";
 import { fromLeaflet, toLeaflet } from "tektite/geo/lonlat";
 import { makeProjection, spokenForProj4 } from "tektite/geo/projection";
 import { maxDiameterM, ring } from "tektite/geo/ring";
@@ -229,4 +230,23 @@ test("numbers carry true minus signs and sensible digits", () => {
 test("Leaflet's order is turned round in one place", () => {
   assert.deepEqual(toLeaflet([3, 4]), [4, 3]);
   assert.deepEqual(fromLeaflet({ lat: 4, lng: 3 }), [3, 4]);
+});
+
+const circleOnScreen = (x, y, radius) =>
+  Float64Array.from(ring([0, 0], 2, 1e6, 72).flatMap((_, i) => [x + radius * Math.sin((i * Math.PI) / 36), y - radius * Math.cos((i * Math.PI) / 36)]));
+const RINGS = [
+  { value: "big", line: circleOnScreen(200, 200, 150), diameter: 300 },
+  { value: "small", line: circleOnScreen(220, 200, 12), diameter: 24 },
+  { value: "on the rim", line: circleOnScreen(350, 200, 6), diameter: 12 },
+];
+
+test("a click takes the nearest rim, and away from all rims the smallest ring around it", () => {
+  assert.equal(pick({ x: 200, y: 52 }, RINGS, 8), "big");
+  assert.equal(pick({ x: 234, y: 200 }, RINGS, 8), "small");
+  assert.equal(pick({ x: 220, y: 200 }, RINGS, 4), "small");
+  assert.equal(pick({ x: 355, y: 200 }, RINGS, 8), "on the rim");
+  assert.equal(pick({ x: 120, y: 200 }, RINGS, 8), "big");
+  assert.equal(pick({ x: 400, y: 400 }, RINGS, 8), null);
+  assert.equal(isInside({ x: 200, y: 200 }, RINGS[0].line), true);
+  close(distanceToLine({ x: 200, y: 60 }, RINGS[0].line), 10, 0.2);
 });

@@ -118,10 +118,13 @@ test("keys: off while typing, in dialogs, and where a control needs them", () =>
   assert.equal(registry.down(press("d", { target: { matches: () => false, closest: () => ({}) } })), false);
   assert.equal(registry.down(press(" ", { target: target("button") })), false);
   assert.equal(registry.down(press("d", { isComposing: true })), false);
+  registry.add({ keys: ["ArrowLeft"], group: "Draw", title: "nudge", run: () => log.push("nudge") });
+  assert.equal(registry.down(press("ArrowLeft", { target: target("input") })), false);
   assert.deepEqual(log, []);
+  registry.down(press("ArrowLeft", { target: target("button") }));
   registry.down(press("Enter", { ctrlKey: true, target: target("textarea") }));
   registry.down(press("d", { target: target("button") }));
-  assert.deepEqual(log, ["submit", "circle"]);
+  assert.deepEqual(log, ["nudge", "submit", "circle"]);
 });
 
 test("keys: AltGr types a bracket, Alt is the browser's, letters can be switched off", () => {

@@ -8,7 +8,10 @@ const NO_DRAG_PX = 3;
 // Of the map's height: what Enter draws for those who do not use a pointer.
 const FIRST_SIZE = 0.1;
 
-/** @implements {import("tektite/draw/pointers").Tool} */
+/**
+ * @typedef {import("tektite/draw/pointers").Tool} Tool
+ * @implements {Tool}
+ */
 export class CircleTool {
   name = "circle";
   hint = gettext("Press at the centre of a crater and drag to its rim");

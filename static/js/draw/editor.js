@@ -60,8 +60,7 @@ export class Editor {
         } else {
           isSent = true;
           this.marks.put(mark);
-          const { lon, lat, diameter_m, rim_points, uncertain } = mark;
-          this.#save(mark.uid, "draw", { lon, lat, diameter_m, rim_points, uncertain, ...seen });
+          this.#save(mark.uid, "draw", { ...shape(mark), ...seen });
         }
         this.marks.select(mark.uid);
       },

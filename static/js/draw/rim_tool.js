@@ -4,7 +4,10 @@ import { circleFromRim } from "tektite/geo/circlefit";
 import { gettext } from "tektite/lib/i18n";
 import { misfitText, sketch } from "tektite/draw/workspace";
 
-/** @implements {import("tektite/draw/pointers").Tool} */
+/**
+ * @typedef {import("tektite/draw/pointers").Tool} Tool
+ * @implements {Tool}
+ */
 export class RimTool {
   name = "rim";
   hint = gettext("Click three points of a crater's rim, far apart");

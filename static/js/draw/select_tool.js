@@ -8,7 +8,10 @@ import { misfitText, sketch } from "tektite/draw/workspace";
 const HANDLE_PX = { mouse: 9, touch: 22 };
 const RIM_PX = { mouse: 8, touch: 20 };
 
-/** @implements {import("tektite/draw/pointers").Tool} */
+/**
+ * @typedef {import("tektite/draw/pointers").Tool} Tool
+ * @implements {Tool}
+ */
 export class SelectTool {
   name = "select";
   hint = gettext("Click a rim to select it; drag its centre or its rim");

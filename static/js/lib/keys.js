@@ -13,10 +13,10 @@
  * @property {() => boolean} [when] Whether it can be done now; if not, the key goes on to the browser.
  */
 
-/** Elements that take typing; and those for which Enter, Space and the arrows have a meaning of their own. */
+/** Elements that take typing; those that Enter and Space press; those that the arrows move. */
 const TYPING = 'input:not([type="checkbox"]):not([type="radio"]):not([type="range"]), textarea, select, [contenteditable]';
-const OPERATING = "button, a[href], input, select, textarea, summary, [role=slider]";
-const OPERATING_KEYS = new Set(["Enter", "Space", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]);
+const PRESSED = "button, a[href], input, summary";
+const MOVED = "input";
 
 export class KeyRegistry {
   constructor() {
@@ -105,7 +105,11 @@ export class KeyRegistry {
     if (target?.matches?.(TYPING) && !(modified && key.endsWith("Enter"))) {
       return true;
     }
-    if (!modified && OPERATING_KEYS.has(baseOf(event)) && target?.matches?.(OPERATING)) {
+    const base = baseOf(event);
+    if (!modified && (base === "Enter" || base === "Space") && target?.matches?.(PRESSED)) {
+      return true;
+    }
+    if (base.startsWith("Arrow") && target?.matches?.(MOVED)) {
       return true;
     }
     return !this.letters && isCharacter(key);

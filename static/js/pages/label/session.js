@@ -61,12 +61,19 @@ export class Session extends EventTarget {
     });
   }
 
-  /** @param {string} why */
-  skip(why) {
+  /**
+   * @param {string} why
+   * @param {string|null} [leaveTo] Where to go instead of to the next tile.
+   */
+  skip(why, leaveTo = null) {
     return this.#busy(async () => {
       const { visit } = this;
       await this.queue.settled(visit.uid);
       await ask("POST", fillUrl(this.urls.return, visit), { reason: why });
+      if (leaveTo) {
+        globalThis.location.assign(leaveTo);
+        return;
+      }
       toast(interpolate(gettext("Tile %(number)s given back"), visit.tile));
       this.#goOn(await ask("POST", this.urls.next));
     });
@@ -139,13 +146,11 @@ export class Session extends EventTarget {
     }
     const signin = { label: gettext("Sign in"), run: () => globalThis.open(this.urls.signin, "_blank", "noopener") };
     toast(error.message, { kind: "error", action: error.status === 401 ? signin : undefined });
-    if (error.status === 409 && this.visit) {
-      const visit = await ask("GET", fillUrl(this.urls.visit, this.visit)).catch(() => null);
-      if (visit?.state === "leased") {
-        this.#enter(visit);
-      } else if (visit) {
-        this.#goOn(await ask("POST", this.urls.next));
-      }
+    if (error.code === "not_empty") {
+      this.#enter(await ask("GET", fillUrl(this.urls.visit, this.visit)));
+    } else if (error.status === 409) {
+      // Submitted or returned in another tab, or the lease was lost: what comes next is the server's to say.
+      this.#goOn(await ask("POST", this.urls.next));
     }
   }
 

@@ -83,7 +83,8 @@ function askReason(session, button) {
   dialog.addEventListener("close", () => {
     if (dialog.returnValue === "skip") {
       const { reason, note } = Object.fromEntries(new FormData(form));
-      session.skip(note ? `${reason}: ${note}` : reason);
+      const leaveTo = reason === "no time" ? find("#leave").href : null;
+      session.skip(note ? `${reason}: ${note}` : reason, leaveTo);
     }
   });
 }
