@@ -96,10 +96,10 @@ def test_an_overview_is_the_mean_of_the_known_pixels(values: np.ndarray):
 
 
 def test_overviews_of_odd_sizes_stay_aligned(tmp_path: Path):
-    values = hills(601, 1029)
+    values = hills(301, 517)
     path = converted(tmp_path, values)
     expected = values
-    for level in (1, 2, 3):
+    for level in (1, 2):
         expected = means_of_four(expected).astype(np.float32)
         np.testing.assert_allclose(read(path, level)[0], expected, atol=1e-2)
 
@@ -115,11 +115,12 @@ def test_nodata_is_in_no_mean(tmp_path: Path):
 
 
 def test_overviews_made_in_blocks_are_those_made_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    values = hills(900, 1300)
-    whole = [read(converted(tmp_path, values, tiled=True), level) for level in range(4)]
-    monkeypatch.setattr(cog, "_WINDOW_PX", 512)
-    for level, expected in enumerate(whole):
-        np.testing.assert_array_equal(read(converted(tmp_path, values, tiled=True), level), expected)
+    whole = converted(tmp_path, hills(530, 700), tiled=True)
+    expected = [read(whole, level) for level in range(3)]
+    monkeypatch.setattr(cog, "_WINDOW_PX", 256)
+    in_blocks = converted(tmp_path, hills(530, 700), tiled=True)
+    for level in range(3):
+        np.testing.assert_array_equal(read(in_blocks, level), expected[level])
 
 
 # -- The normal form ----------------------------------------------------------------------------
