@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from annotate.models import Campaign, Catalogue, Feature, Mark, Tile, Visit
 from annotate.services import grids, skills
 from annotate.services.catalogues import next_version
+from annotate.services.features import add_features
 from annotate.services.locks import exclusive
 from annotate.services.shapes import rim
 from mlcore.bodies import get_body
@@ -201,46 +202,37 @@ def _kept(here: _Seen, around: Sequence[_Seen]) -> list[SettledCircle]:
 
 
 def _write(catalogue: Catalogue, here: _Seen, circles: Iterable[SettledCircle]) -> None:
-    """Make the tile's rows of the catalogue be these, keeping the rows that already are."""
-    tile = here.tile
+    """Make the tile's rows of the catalogue be these, leaving alone those that already are."""
     wanted: Mapping[UUID, SettledCircle] = {_uid_of(circle): circle for circle in circles}
-    standing = {feature.uid: feature for feature in catalogue.features.filter(tile=tile)}
-    catalogue.features.filter(tile=tile).exclude(uid__in=wanted).delete()
-    changed, made = [], []
+    rows = catalogue.features.filter(tile=here.tile)
+    rows.exclude(uid__in=wanted).delete()
+    standing = {feature.uid: feature for feature in rows.defer("geom")}
+    new = []
     for uid, circle in wanted.items():
-        feature = standing.get(uid) or Feature(uid=uid, catalogue=catalogue, tile=tile)
-        _fill(feature, circle, here)
-        (made if feature.pk is None else changed).append(feature)
-    Feature.objects.bulk_update(changed, _FILLED, batch_size=500)
-    Feature.objects.bulk_create(made, batch_size=500)
-    _link_marks(made, wanted)
+        values = _values(circle, here)
+        feature = standing.get(uid)
+        if feature is None:
+            new.append({"uid": uid, "tile": here.tile, **values})
+        elif any(getattr(feature, name) != value for name, value in values.items()):
+            geom = rim(circle.lon, circle.lat, circle.diameter_m, catalogue.body)
+            rows.filter(pk=feature.pk).update(geom=geom, **values)
+    _link_marks(add_features(catalogue, new), wanted)
 
 
-_FILLED = (
-    "lon",
-    "lat",
-    "diameter_m",
-    "geom",
-    "score",
-    "status",
-    "center_sd_m",
-    "diameter_sd_m",
-    "n_marks",
-    "n_visits",
-    "provenance",
-)
-
-
-def _fill(feature: Feature, circle: SettledCircle, here: _Seen) -> None:
-    feature.lon, feature.lat, feature.diameter_m = circle.lon, circle.lat, circle.diameter_m
-    feature.geom = rim(circle.lon, circle.lat, circle.diameter_m, here.tile.campaign.body)
-    feature.score = circle.existence
-    feature.status = (
-        Feature.Status.CONFIRMED if circle.existence >= CONFIRMED_FROM else Feature.Status.CANDIDATE
-    )
-    feature.center_sd_m, feature.diameter_sd_m = circle.center_sd_m, circle.diameter_sd_m
-    feature.n_marks, feature.n_visits = len(circle.mark_ids), here.n_visits
-    feature.provenance = {"rule": "mlcore.consensus.circles", "people": circle.n_people}
+def _values(circle: SettledCircle, here: _Seen) -> dict[str, object]:
+    is_sure = circle.existence >= CONFIRMED_FROM
+    return {
+        "lon": circle.lon,
+        "lat": circle.lat,
+        "diameter_m": circle.diameter_m,
+        "score": circle.existence,
+        "status": Feature.Status.CONFIRMED if is_sure else Feature.Status.CANDIDATE,
+        "center_sd_m": circle.center_sd_m,
+        "diameter_sd_m": circle.diameter_sd_m,
+        "n_marks": len(circle.mark_ids),
+        "n_visits": here.n_visits,
+        "provenance": {"rule": "mlcore.consensus.circles", "people": circle.n_people},
+    }
 
 
 def _uid_of(circle: SettledCircle) -> UUID:

@@ -1,11 +1,13 @@
 """A little lunar world without files: campaigns with tiles, people at work on them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from threading import Barrier, Thread
 from uuid import uuid4
 
 import numpy as np
 from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.db import connection
 from django.utils import timezone
 
 from annotate.models import Campaign, Mark, Membership, Participant, Role, Tile, User, Visit
@@ -140,3 +142,25 @@ def square(lon: float, lat: float, edge_deg: float) -> MultiPolygon:
 def metres_between(first: Mark, lon: float, lat: float) -> float:
     """How far a mark's centre is from a place, on the Moon."""
     return float(geodesy.distance_m(first.lon, first.lat, lon, lat, BODIES["moon"].radius_m))
+
+
+def at_once(tasks: Sequence[Callable[[], object]]) -> list[BaseException]:
+    """Run the functions at the same time, each with its own database connection."""
+    barrier = Barrier(len(tasks))
+    errors: list[BaseException] = []
+
+    def run(task: Callable[[], object]) -> None:
+        barrier.wait()
+        try:
+            task()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=run, args=[task]) for task in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors

@@ -2,17 +2,15 @@
 
 import json
 from collections.abc import Callable
-from threading import Barrier, Thread
 from uuid import uuid4
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from annotate.models import Campaign, Mark, MarkRevision, User, Visit
 from annotate.services.participants import participant_of
-from tests.annotate.builders import draw, join, make_campaign, make_people, place, search, take
+from tests.annotate.builders import at_once, draw, join, make_campaign, make_people, place, search, take
 
 pytestmark = pytest.mark.django_db
 Stroke = Callable[..., dict[str, object]]
@@ -218,18 +216,13 @@ def test_the_same_mark_sent_twice_at_once_is_one_row(make_user: Callable, client
     visit = take(campaign.tiles.first(), join(campaign, user))
     lon, lat = place(campaign, 100, 100)
     sent = {"uid": str(uuid4()), "lon": lon, "lat": lat, "diameter_m": 2000.0, "view": {}}
-    clients, barrier, answers = [client_of(user) for _ in range(4)], Barrier(4), []
+    answers: list[object] = []
 
-    def run(client: Client) -> None:
-        barrier.wait()
+    def save(client: Client) -> None:
         answers.append(post(client, url("api_marks", visit.uid), sent))
-        connection.close()
 
-    threads = [Thread(target=run, args=[client]) for client in clients]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    clients = [client_of(user) for _ in range(4)]
+    assert at_once([lambda c=c: save(c) for c in clients]) == []
     assert Mark.objects.count() == MarkRevision.objects.count() == 1
     assert {answer.status_code for answer in answers} <= {200, 201}
     assert len({answer.content for answer in answers}) == 1

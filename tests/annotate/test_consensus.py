@@ -7,10 +7,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from annotate.models import Campaign, Catalogue, Feature, Mark, Participant, Skill, Tile, User
+from annotate.models import Campaign, Catalogue, Feature, Mark, Participant, Skill, Tile, User, Visit
 from annotate.services import consensus, leases
 from annotate.services.participants import participant_of
-from tests.annotate.builders import PIXEL_M, make_campaign, make_people, metres_between, place, search
+from mlcore.errors import NotAllowed
+from tests.annotate.builders import (
+    PIXEL_M,
+    at_once,
+    make_campaign,
+    make_people,
+    metres_between,
+    place,
+    search,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -217,7 +226,7 @@ circles = st.lists(
 
 
 @given(drawn=st.lists(circles, min_size=3, max_size=3), seed=st.integers(0, 1000))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_order_of_marks_and_people_never_matters(
     campaign: Campaign, drawn: list[list[tuple[float, float, float]]], seed: int
 ) -> None:
@@ -243,3 +252,35 @@ def test_the_order_of_marks_and_people_never_matters(
             )
         )
     assert values[0] == values[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_settling_and_reopening_at_once_ends_as_if_one_by_one() -> None:
+    campaign = make_campaign(redundancy=2)
+    people = make_people(campaign, 2)
+    for tile in campaign.tiles.all():
+        x, y = tile.x_px, tile.y_px
+        search_by(tile, people, (x + 100, y + 100, 30), (x + 254, y + 254, 40), (x + 2, y + 2, 40))
+    visits = [tile.visits.first() for tile in campaign.tiles.all()]
+
+    def undo_and_redo(visit: Visit) -> None:
+        leases.submit(leases.reopen(visit), empty=False)
+        consensus.settle_tile(visit.tile)
+
+    tiles = list(campaign.tiles.all())
+    work = [lambda t=t: consensus.settle_tile(t) for t in tiles] + [
+        lambda v=v: undo_and_redo(v) for v in visits
+    ]
+    errors = [error for error in at_once(work) if not isinstance(error, NotAllowed)]
+    assert errors == []
+    for tile in tiles:
+        consensus.settle_tile(tile)
+    together = snapshot(campaign)
+    for tile in campaign.tiles.all():
+        consensus.unsettle_tile(tile)
+    assert snapshot(campaign) == []
+    for tile in reversed(tiles):
+        consensus.settle_tile(tile)
+    assert snapshot(campaign) == together
+    # Tiles 1 and 4 both hold the crater on the corner where all four meet.
+    assert len(together) == 11

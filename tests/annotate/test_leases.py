@@ -1,17 +1,15 @@
 """Tiles are handed out under a lease: k places each, nobody twice, nothing stuck, nothing lost."""
 
 from datetime import timedelta
-from threading import Barrier, Thread
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from annotate.models import Campaign, Participant, User, Visit
 from annotate.services import leases
 from annotate.services.participants import participant_of
 from mlcore.errors import Conflict, NotAllowed
-from tests.annotate.builders import draw, join, make_campaign, make_people, search, take
+from tests.annotate.builders import at_once, draw, join, make_campaign, make_people, search, take
 
 
 def run_out(visit: Visit) -> Visit:
@@ -178,27 +176,6 @@ class TestSubmit:
         with pytest.raises(NotAllowed) as refusal:
             leases.reopen(visit)
         assert refusal.value.code == "finished"
-
-
-def at_once(tasks: list) -> list[BaseException]:
-    """Run the functions at the same time, each with its own database connection."""
-    barrier, errors = Barrier(len(tasks)), []
-
-    def run(task: object) -> None:
-        barrier.wait()
-        try:
-            task()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [Thread(target=run, args=[task]) for task in tasks]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return errors
 
 
 @pytest.mark.django_db(transaction=True)
