@@ -29,16 +29,14 @@ step() {
   die "$what failed (the lines above are the end of $log)."
 }
 
-# as_root WHY COMMAND…
+# as_root LINE: run a line of shell as root, or say who has to
 as_root() {
-  local why=$1
-  shift
   if ((EUID == 0)); then
-    "$@"
+    sh -c "$1" </dev/null || die "this failed: $1"
   elif command -v sudo >/dev/null; then
-    sudo "$@" || die "$why needs root, and sudo did not allow it: as root run: $*"
+    sudo sh -c "$1" </dev/null || die "this failed, or sudo did not allow it. As root run: $1"
   else
-    die "$why needs root, and there is no sudo here: as root run: $*"
+    die "root is needed and there is no sudo here. As root run: $1"
   fi
 }
 

@@ -14,23 +14,15 @@ postgres_version() {
   return 0
 }
 
-# missing_packages run|test: the Debian packages that are not here yet, one per line
+# missing_packages run|test: the Debian packages that are not here yet, one per line.
+# postgresql-postgis stands for PostgreSQL 15 and PostGIS 3 on Debian 12.
 missing_packages() {
   "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
   command -v node >/dev/null || echo nodejs
   command -v npm >/dev/null || echo npm
-  [[ -n ${DATABASE_URL:-} || -n $(postgres_version) ]] || postgis_package
+  [[ -n ${DATABASE_URL:-} || -n $(postgres_version) ]] || echo postgresql-postgis
   [[ -n ${REDIS_URL:-} ]] || command -v redis-server >/dev/null || echo redis-server
   [[ $1 == run || -n ${CHROMIUM:-} ]] || command -v chromium >/dev/null || printf '%s\n' chromium fonts-dejavu-core
-}
-
-# Debian 12 has PostgreSQL 15; elsewhere the distribution's own choice.
-postgis_package() {
-  if apt-cache show postgresql-15-postgis-3 >/dev/null 2>&1; then
-    echo postgresql-15-postgis-3
-  else
-    echo postgresql-postgis
-  fi
 }
 
 # install_packages run|test
@@ -42,11 +34,7 @@ install_packages() {
     die "these are missing and only apt-get is known here: ${missing[*]}. Install them by hand and start again."
   require_disk / 1500 "Installing ${missing[*]}"
   say "installing Debian packages: ${missing[*]} …"
-  as_root "Installing ${missing[*]}" apt-get -q update
-  # Asked again: a machine without package lists could not know which PostGIS it has.
-  mapfile -t missing < <(missing_packages "$1")
-  as_root "Installing ${missing[*]}" \
-    env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends "${missing[@]}" </dev/null
+  as_root "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends ${missing[*]}"
   mapfile -t missing < <(missing_packages "$1")
   ((${#missing[@]} == 0)) ||
     die "still missing after installing: ${missing[*]}. Install them by hand, or set DATABASE_URL and REDIS_URL to servers that have them."

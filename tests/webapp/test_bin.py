@@ -239,12 +239,10 @@ def test_without_root_and_sudo_the_remedy_is_a_command(var: Path, stubs: Path):
     shutil.copytree(ROOT / "bin", var / "bin")
     for command in ("bash", "dirname", "id"):
         (stubs / command).symlink_to(shutil.which(command))
-    script = f". {var}/bin/lib/common.sh; as_root 'Installing npm' apt-get install npm"
+    script = f". {var}/bin/lib/common.sh; as_root 'apt-get install npm'"
     status, said = run(shutil.which("bash"), "-c", f"PATH={stubs}; {script}", var=var, user="nobody")
     assert status == 1
-    assert said == (
-        "tektite: Installing npm needs root, and there is no sudo here: as root run: apt-get install npm\n"
-    )
+    assert said == ("tektite: root is needed and there is no sudo here. As root run: apt-get install npm\n")
 
 
 @needs_root
