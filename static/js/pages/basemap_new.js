@@ -32,7 +32,9 @@ function send(form) {
     bar.value = event.loaded / event.total;
     words.textContent =
       event.loaded < event.total
-        ? `${(event.loaded / MEGABYTE).toFixed(1)} of ${(event.total / MEGABYTE).toFixed(1)} MB`
+        ? form.dataset.sending
+            .replace("{sent}", (event.loaded / MEGABYTE).toFixed(1))
+            .replace("{all}", (event.total / MEGABYTE).toFixed(1))
         : form.dataset.sent;
   });
   request.addEventListener("load", () => {
