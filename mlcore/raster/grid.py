@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from mlcore.bodies import get_body
-from mlcore.geodesy import distance_m, normalise_lon
 
 MAP_TILE_PX = 256
 # Projections in which x grows evenly with longitude, so that a turn of 360° is a step in x.
@@ -95,7 +94,10 @@ class Grid:
         with np.errstate(invalid="ignore"):
             # Equirectangular maps go on beyond the poles, as numbers.
             shown = np.isfinite(lon) & (np.abs(lat) <= 90.0 + 1e-9)
-            return np.where(shown, normalise_lon(lon), np.inf), np.where(shown, lat, np.inf)
+            wrapped = (lon + 180.0) % 360.0 - 180.0
+            # A hair west of −180° would round up to 180°.
+            wrapped = np.where(wrapped >= 180.0, -180.0, wrapped)
+            return np.where(shown, wrapped, np.inf), np.where(shown, lat, np.inf)
 
     def pixel(
         self, lon: Floats | float | Sequence[float], lat: Floats | float | Sequence[float]
@@ -131,6 +133,9 @@ class Grid:
         Returns:
             Metres along x and along y, in the broadcast shape; NaN outside what the projection shows.
         """
+        # Here, because training reads grids where there is no shapely.
+        from mlcore.geodesy import distance_m
+
         x, y = np.broadcast_arrays(np.asarray(x_px, dtype=float), np.asarray(y_px, dtype=float))
         radius_m = get_body(self.body).radius_m
         with np.errstate(invalid="ignore"):

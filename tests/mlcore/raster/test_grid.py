@@ -1,4 +1,7 @@
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,6 +97,11 @@ def test_pixels_have_their_true_size_on_the_ground():
 def test_zoom_0_shows_the_whole_grid_in_one_tile(edge: int, zoom: int):
     assert dataclasses.replace(GRIDS["degrees"], width_px=edge, height_px=1).max_zoom == zoom
     assert dataclasses.replace(GRIDS["degrees"], width_px=1, height_px=edge).max_zoom == zoom
+
+
+def test_it_can_be_read_without_shapely():
+    code = "import sys; sys.modules['shapely'] = None; from mlcore.raster import grid"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
 
 
 def test_it_survives_json():
