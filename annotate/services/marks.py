@@ -242,6 +242,10 @@ def _checked_points(points: Sequence[Sequence[float]] | None) -> list[list[float
         for point in points
     ):
         raise InvalidInput(
-            _("A rim is given by three points [longitude, latitude] in degrees."), code="bad_rim"
+            _(
+                "A rim is given by three points [longitude, latitude] in degrees, latitudes from −90 to 90; "
+                "click them again."
+            ),
+            code="bad_rim",
         )
     return [[float(geodesy.normalise_lon(lon)), float(lat)] for lon, lat in points]
