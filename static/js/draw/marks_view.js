@@ -5,26 +5,30 @@ import { handlesOf } from "tektite/draw/select_tool";
 
 /**
  * @param {import("tektite/draw/workspace").Workspace} workspace
- * @param {boolean} withHandles
+ * @returns {(withHandles: boolean) => void} Paints them as they are now.
  */
-export function paintMarks({ map, rings, marks }, withHandles) {
-  const { selected } = marks;
-  const items = marks.standing().map((mark) => itemOf(mark, mark === selected, withHandles, map.radiusM));
-  // The selected one last, so that nothing lies over its handles.
-  rings.set("mine", [...items.filter((item) => !item.selected), ...items.filter((item) => item.selected)]);
+export function marksPainter({ map, rings, live, marks }) {
+  /** @type {import("tektite/draw/marks").Mark[]} */
+  let still = [];
+  return (withHandles) => {
+    const { selected } = marks;
+    const others = marks.standing().filter((mark) => mark !== selected);
+    // Nudging one crater leaves a thousand others as they are.
+    if (others.length !== still.length || others.some((mark, i) => mark !== still[i])) {
+      still = others;
+      rings.set("mine", others.map((mark) => ({ circle: mark, look: "mine", label: mark.uncertain ? "?" : "" })));
+    }
+    live.set("selected", selected ? [selectedItem(selected, withHandles, map.radiusM)] : []);
+  };
 }
 
-function itemOf(mark, selected, withHandles, radiusM) {
-  const doubt = mark.uncertain ? "?" : "";
-  if (!selected) {
-    return { circle: mark, look: "mine", label: doubt };
-  }
+function selectedItem(mark, withHandles, radiusM) {
   const { center, rim } = handlesOf(mark, radiusM);
   return {
     circle: mark,
     look: "mine",
-    selected,
-    label: `${lengthText(mark.diameter_m)}${doubt && ` ${doubt}`}`,
+    selected: true,
+    label: `${lengthText(mark.diameter_m)}${mark.uncertain ? " ?" : ""}`,
     handles: withHandles ? [center, ...rim] : [],
   };
 }

@@ -3,7 +3,8 @@
  *
  * @typedef {object} Workspace
  * @property {import("tektite/map/grid_map").GridMap} map
- * @property {import("tektite/map/rings_layer").RingsLayer} rings
+ * @property {import("tektite/map/rings_layer").RingsLayer} rings All that stands still.
+ * @property {import("tektite/map/rings_layer").RingsLayer} live The one being drawn, and the selected one.
  * @property {import("tektite/draw/marks").Marks} marks
  * @property {import("tektite/draw/editor").Editor} editor
  * @property {(text: string) => void} say A hint that goes away by itself.
@@ -33,15 +34,15 @@ export function misfitText(editor, diameterM) {
  * @param {{lon: number, lat: number, diameter_m: number}|null} circle Still in the making.
  * @param {[number, number][]} [dots] Points that were clicked.
  */
-export function sketch({ rings, editor }, circle, dots = []) {
+export function sketch({ live, editor }, circle, dots = []) {
   if (!circle) {
-    rings.set("sketch", dots.length ? [{ circle: pointAt(dots[0]), look: "sketch", dots }] : []);
+    live.set("sketch", dots.length ? [{ circle: pointAt(dots[0]), look: "sketch", dots }] : []);
     return;
   }
   const isKept = editor.misfit(circle.diameter_m) === null;
   const small = interpolate(gettext("%(diameter)s · too small"), { diameter: lengthText(circle.diameter_m) });
   const label = isKept || editor.misfit(circle.diameter_m) === "large" ? lengthText(circle.diameter_m) : small;
-  rings.set("sketch", [{ circle, look: isKept ? "sketch" : "small", label, dots, selected: isKept }]);
+  live.set("sketch", [{ circle, look: isKept ? "sketch" : "small", label, dots, selected: isKept }]);
 }
 
 /** Dots without a ring yet: a ring of no size carries them. */

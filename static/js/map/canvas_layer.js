@@ -2,6 +2,9 @@
 
 /** @typedef {import("tektite/map/grid_map").GridMap} GridMap */
 
+// A picture of very many things follows the map at once and is painted anew when the hand pauses.
+const PAUSE_MS = 90;
+
 /** Subclasses paint; `redraw()` asks for it, at most once per frame. */
 export class CanvasLayer {
   /** @param {GridMap} map @param {string} pane */
@@ -12,7 +15,9 @@ export class CanvasLayer {
     this.canvas.setAttribute("aria-hidden", "true");
     map.leaflet.getPane(pane).append(this.canvas);
     this.frame = 0;
-    map.onMove(() => this.#paintNow());
+    this.timer = 0;
+    this.paintedZoom = NaN;
+    map.onMove(() => this.#moved());
     map.leaflet.on("zoomanim", (event) => this.#follow(event));
     this.redraw();
   }
@@ -21,17 +26,32 @@ export class CanvasLayer {
     this.frame ||= requestAnimationFrame(() => this.#paintNow());
   }
 
+  /** @returns {boolean} Whether painting takes longer than a frame. */
+  get isHeavy() {
+    return false;
+  }
+
   /** @param {CanvasRenderingContext2D} context In CSS pixels of the map's element. @abstract */
   paint(context) {
     throw new Error(`${this.constructor.name} does not paint on ${context}.`);
   }
 
+  /** The canvas lies on the map's pane and has moved with it: only its edges are missing. */
+  #moved() {
+    if (this.isHeavy && this.paintedZoom === this.map.zoom) {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.redraw(), PAUSE_MS);
+    } else {
+      this.redraw();
+    }
+  }
+
   #paintNow() {
-    cancelAnimationFrame(this.frame);
     this.frame = 0;
     if (this.map.leaflet._animatingZoom) {
       return; // the old picture is on its way to where the new one will be painted
     }
+    this.paintedZoom = this.map.zoom;
     const { x: width, y: height } = this.map.size;
     const ratio = globalThis.devicePixelRatio || 1;
     if (this.canvas.width !== Math.round(width * ratio) || this.canvas.height !== Math.round(height * ratio)) {

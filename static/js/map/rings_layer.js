@@ -20,16 +20,21 @@ import { readLooks } from "tektite/map/looks";
  * @property {LonLat[]} [dots] Points that were clicked.
  */
 
-const CORNERS = 72;
-// Above this radius on the screen the corners of a 72-gon begin to show.
-const FINE_RADIUS_PX = 250;
-const FINE_CORNERS = 360;
+// Up to which radius on the screen so many corners look round; every one a part of 72 or more.
+const CORNERS = [
+  [8, 12],
+  [30, 24],
+  [250, 72],
+  [Infinity, 360],
+];
+const HEAVY_ITEMS = 150;
 const CASING_PX = 2.4;
 
 export class RingsLayer extends CanvasLayer {
   /** @param {import("tektite/map/grid_map").GridMap} map */
   constructor(map) {
     super(map, "rings");
+    this.count = 0;
     this.looks = readLooks();
     /** @type {Map<string, Item[]>} Painted in the order in which the groups were first set. */
     this.groups = new Map();
@@ -40,8 +45,16 @@ export class RingsLayer extends CanvasLayer {
 
   /** @param {string} group @param {Item[]} items Largest first. */
   set(group, items) {
-    this.groups.set(group, items);
-    this.redraw();
+    if (items.length || this.groups.get(group)?.length) {
+      this.groups.set(group, items);
+      this.count = [...this.groups.values()].reduce((sum, { length }) => sum + length, 0);
+      this.redraw();
+    }
+  }
+
+  /** @override */
+  get isHeavy() {
+    return this.count > HEAVY_ITEMS;
   }
 
   /** @param {boolean} hidden */
@@ -56,9 +69,9 @@ export class RingsLayer extends CanvasLayer {
    */
   screenRings(circle) {
     const { scale, dx, dy } = this.map.affine();
-    const metresPerPx = this.map.groundSizeAt() ?? this.map.grid.resolution_m_per_px / scale;
-    const isFine = circle.diameter_m / 2 / metresPerPx > FINE_RADIUS_PX;
-    const corners = this.#gridRing(circle, isFine ? FINE_CORNERS : CORNERS);
+    const radiusPx = (circle.diameter_m / 2 / this.map.grid.resolution_m_per_px) * scale;
+    const [, n] = CORNERS.find(([upTo]) => radiusPx <= upTo);
+    const corners = this.#gridRing(circle, n);
     return this.#turns(corners).map((shift) => {
       const line = new Float64Array(2 * corners.length);
       corners.forEach(([x, y], i) => {
@@ -74,8 +87,7 @@ export class RingsLayer extends CanvasLayer {
     if (this.hidden) {
       return;
     }
-    context.lineJoin = "round";
-    context.lineCap = "round";
+    context.lineJoin = "bevel";
     for (const items of this.groups.values()) {
       for (const item of items) {
         this.#paintItem(context, item);
@@ -94,10 +106,12 @@ export class RingsLayer extends CanvasLayer {
       }
       const width = look.width + (item.selected ? 0.8 : 0);
       context.setLineDash([]);
+      context.lineCap = "butt";
       context.strokeStyle = "#000000a6";
       context.lineWidth = width + CASING_PX;
       context.stroke();
       context.setLineDash(look.dash);
+      context.lineCap = "round";
       context.strokeStyle = look.stroke;
       context.lineWidth = width;
       context.stroke();

@@ -26,8 +26,8 @@ export class TileMask extends CanvasLayer {
     const { x: width, y: height } = this.map.size;
     const core = this.#rectangle(0);
     const reach = this.#rectangle(this.tile.overlap_px);
-    shade(context, [0, 0, width, height], reach, "#0b0d10b8");
-    shade(context, reach, core, "#0b0d103d");
+    shade(context, [0, 0, width, height], reach, "#0b0d108c");
+    shade(context, reach, core, "#0b0d1033");
     context.setLineDash([]);
     context.lineWidth = 3;
     context.strokeStyle = "#00000080";

@@ -3,7 +3,7 @@
 import { CircleTool } from "tektite/draw/circle_tool";
 import { Editor } from "tektite/draw/editor";
 import { Marks } from "tektite/draw/marks";
-import { paintMarks } from "tektite/draw/marks_view";
+import { marksPainter } from "tektite/draw/marks_view";
 import { Pointers } from "tektite/draw/pointers";
 import { RimTool } from "tektite/draw/rim_tool";
 import { SelectTool } from "tektite/draw/select_tool";
@@ -39,8 +39,7 @@ const map = new GridMap(find("#map"), grid, projection, radiusM);
 const imagery = new Imagery(map);
 const mask = new TileMask(map);
 const rings = new RingsLayer(map);
-rings.set("mine", []);
-rings.set("sketch", []);
+const live = new RingsLayer(map);
 
 const marks = new Marks();
 const commands = new CommandStack();
@@ -57,13 +56,14 @@ const editor = new Editor({
 const session = new Session({ config, queue, marks, commands, editor });
 
 const say = makeHint(find("#hint"));
-const workspace = { map, rings, marks, editor, say };
+const workspace = { map, rings, live, marks, editor, say };
 const tools = [new SelectTool(workspace), new CircleTool(workspace), new RimTool(workspace)];
 const toolbar = new Toolbar({ map, tools, commands, say });
 const pointers = new Pointers(map, () => toolbar.tool);
 const fit = () => session.visit && map.fitBox(windowOf(session.visit.tile));
 
-const paint = () => paintMarks(workspace, toolbar.tool.name === "select");
+const paintMarks = marksPainter(workspace);
+const paint = () => paintMarks(toolbar.tool.name === "select");
 marks.addEventListener("change", paint);
 toolbar.addEventListener("change", paint);
 
@@ -80,7 +80,6 @@ session.addEventListener("visit", () => {
   toolbar.tool.cancel();
   mask.show(session.visit?.tile ?? null);
   fit();
-  map.element.focus({ preventScroll: true });
 });
 
 const keys = new KeyRegistry();

@@ -83,10 +83,11 @@ function editing({ toolbar, workspace, session }) {
 
 function looking({ workspace, pointers, view, fit }) {
   const group = gettext("Look");
-  const { map, rings } = workspace;
+  const { map, rings, live } = workspace;
+  const hide = (hidden) => [rings, live].forEach((layer) => layer.hide(hidden));
   const contrast = find("#contrast");
   return [
-    { keys: ["h"], group, title: gettext("hold: hide all marks"), run: () => rings.hide(true), release: () => rings.hide(false) },
+    { keys: ["h"], group, title: gettext("hold: hide all marks"), run: () => hide(true), release: () => hide(false) },
     {
       keys: ["b"],
       group,

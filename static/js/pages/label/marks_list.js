@@ -3,7 +3,10 @@
 import { lengthText } from "tektite/geo/format";
 import { resize } from "tektite/draw/nudge";
 import { el, find } from "tektite/lib/dom";
-import { gettext, interpolate } from "tektite/lib/i18n";
+import { gettext, interpolate, ngettext } from "tektite/lib/i18n";
+
+// The largest; on the map they all are.
+const MOST_LISTED = 150;
 
 /**
  * @param {object} needs
@@ -13,15 +16,19 @@ import { gettext, interpolate } from "tektite/lib/i18n";
 export function showMarks({ workspace, toolbar }) {
   const { marks, map } = workspace;
   const list = find("#marks");
+  /** @type {Map<string, {mark: object, isSelected: boolean, row: HTMLElement}>} */
+  let rows = new Map();
   const update = () => {
+    const { selected } = marks;
     const standing = marks.standing();
-    const focused = document.activeElement?.dataset?.mark;
     find("#marks-count").textContent = String(standing.length);
     find("#marks-none").hidden = standing.length > 0;
-    list.replaceChildren(...standing.map((mark) => rowOf(mark, mark === marks.selected)));
-    // The list was made anew: whoever went through it by keyboard stays where they were.
-    list.querySelector(`[data-mark="${focused}"]`)?.focus();
-    showSelection(marks.selected);
+    const before = rows;
+    const listed = standing.filter((mark, i) => i < MOST_LISTED || mark === selected);
+    showMore(standing.length - listed.length);
+    rows = new Map(listed.map((mark) => [mark.uid, keptRow(before.get(mark.uid), mark, mark === selected)]));
+    arrange(list, [...rows.values()].map(({ row }) => row));
+    showSelection(selected);
   };
   list.addEventListener("click", (event) => {
     const uid = event.target.closest("[data-mark]")?.dataset.mark;
@@ -34,6 +41,35 @@ export function showMarks({ workspace, toolbar }) {
   marks.addEventListener("change", update);
   toolbar.addEventListener("change", update);
   bindSelection(workspace);
+}
+
+function showMore(count) {
+  const more = find("#marks-more");
+  more.hidden = count === 0;
+  more.textContent = interpolate(
+    ngettext("and %(count)s smaller one on the map", "and %(count)s smaller ones on the map", count),
+    { count },
+  );
+}
+
+/** The row as it was if nothing of it has changed: a thousand marks are not made anew for one. */
+function keptRow(kept, mark, isSelected) {
+  if (kept && kept.mark === mark && kept.isSelected === isSelected) {
+    return kept;
+  }
+  const row = rowOf(mark, isSelected);
+  if (kept?.row.contains(document.activeElement)) {
+    // Whoever went through the list by keyboard stays where they were.
+    queueMicrotask(() => row.firstChild.focus());
+  }
+  return { mark, isSelected, row };
+}
+
+/** Puts the rows in order, touching only what is out of place. */
+function arrange(list, rows) {
+  const wanted = new Set(rows);
+  [...list.children].filter((row) => !wanted.has(row)).forEach((row) => row.remove());
+  rows.forEach((row, i) => list.children[i] !== row && list.insertBefore(row, list.children[i] ?? null));
 }
 
 function rowOf(mark, isSelected) {

@@ -24,14 +24,14 @@ export function showReadout({ map, queue, marks, view, layers, valueUrl }) {
   showScale(map, view);
   const showValue = valueAsker(valueUrl, () => layers.find(({ kind }) => kind === "elevation") ?? view.layer);
   const position = find("#position");
-  const show = (spot) => {
+  const show = (spot, isBusy = false) => {
     const lonLat = spot && map.toLonLat(spot);
     position.textContent = lonLat ? `${degreesText(lonLat[0])}  ${degreesText(lonLat[1])}` : "";
-    showValue(lonLat);
+    showValue(isBusy ? null : lonLat);
   };
   map.element.addEventListener("pointermove", (event) => {
     const box = map.element.getBoundingClientRect();
-    show({ x: event.clientX - box.left, y: event.clientY - box.top });
+    show({ x: event.clientX - box.left, y: event.clientY - box.top }, event.buttons !== 0);
   });
   map.element.addEventListener("pointerleave", () => show(null));
 }
