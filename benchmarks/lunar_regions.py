@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import zipfile
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,14 +50,14 @@ class Region:
         path: The GeoTIFF.
         grid: Of its pixels.
         truth: (n, 3) lon, lat, diameter_m of Povilaitis and Head, from 5 km, also those cut by an edge.
-        any_list: (m, 3) of all four lists; of the IAU's features craters only.
+        lists: Source → (m, 3) of each of the four lists; of the IAU's features craters only.
     """
 
     name: str
     path: Path
     grid: Grid
     truth: Circles
-    any_list: Circles
+    lists: dict[str, Circles]
 
     def bounds(self) -> tuple[float, float, float, float]:
         """West, south, east, north in degrees."""
@@ -111,15 +112,16 @@ def load_region(name: str) -> Region:
         edge = transform.a * (DEGREE_M if source.crs.is_geographic else 1.0)
         grid = Grid("moon", wkt, "", transform.c, transform.f, transform.a, source.width, source.height, edge)
     craters = iau_craters()
-    truth, any_list = [], []
+    truth: list[tuple[float, float, float]] = []
+    lists: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
     with (DATA / "dem" / f"{REGIONS[name]}_craters.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             circle = (float(row["lon"]), float(row["lat"]), float(row["diam_km"]) * 1000)
             if row["source"] in TRUTH_SOURCES and circle[2] >= MIN_DIAMETER_M:
                 truth.append(circle)
             if not row["source"].startswith("iau") or row["name"] in craters:
-                any_list.append(circle)
-    return Region(name, path, grid, np.array(truth), np.array(any_list))
+                lists[row["source"]].append(circle)
+    return Region(name, path, grid, np.array(truth), {key: np.array(rows) for key, rows in lists.items()})
 
 
 def head_craters() -> Circles:

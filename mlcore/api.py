@@ -21,6 +21,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from pyproj import CRS
+
 from mlcore.artifact import ModelCard, read_card
 from mlcore.crater_detector.detection import Detection
 from mlcore.crater_detector.merging import merge_detections
@@ -118,7 +120,8 @@ class PredictJob:
     def example(cls) -> Self:
         """One window of an equirectangular grid of the Moon."""
         proj4 = "+proj=eqc +lat_ts=0 +lat_0=0 +lon_0=0 +x_0=0 +y_0=0 +R=1737400 +units=m +no_defs"
-        grid = Grid("moon", proj4, proj4, -1_819_401.0, -606_467.0, 118.45, 5120, 5120, 118.45)
+        wkt = CRS.from_proj4(proj4).to_wkt()
+        grid = Grid("moon", wkt, proj4, -1_819_401.0, -606_467.0, 118.45, 5120, 5120, 118.45)
         return cls(
             "media/runs/r/artifact", "media/basemaps/b/source.tif", grid, [Window.example()], "media/runs/p"
         )
