@@ -111,7 +111,7 @@ class Manifest:
         min_diameter_m: Smallest crater that was labelled completely.
         samples: How many.
         counts: {"craters": {side: n}, "negatives": {side: n}, "pixels": {side: n}}; a circle is counted
-            on the side of its centre, once for each sample that shows it.
+            once, on the side of its centre, however many samples show it.
         hashes: File name → sha256.
         provenance: Where it is from, as its maker wrote it: pseudonyms, no names.
         sha256: Over the canonical JSON of all the above.
@@ -142,11 +142,26 @@ def side_at(sample: Sample, circle: CircleLabel) -> int:
     return int(sample.side[y, x]) if 0 <= x < width and 0 <= y < height else UNLABELLED
 
 
-def _count(counts: dict[str, dict[str, int]], sample: Sample) -> None:
-    for name, code in SIDES.items():
-        counts["pixels"][name] += int((sample.side == code).sum())
-        counts["craters"][name] += sum(side_at(sample, circle) == code for circle in sample.craters)
-        counts["negatives"][name] += sum(side_at(sample, circle) == code for circle in sample.negatives)
+class _Counts:
+    """Adds up what samples hold; the same circle shows in several."""
+
+    def __init__(self) -> None:
+        self.by_side = {what: dict.fromkeys(SIDES, 0) for what in ("craters", "negatives", "pixels")}
+        self._seen: set[tuple[str, Grid, int]] = set()
+
+    def add(self, sample: Sample) -> None:
+        for name, code in SIDES.items():
+            self.by_side["pixels"][name] += int((sample.side == code).sum())
+        for what, circles in (("craters", sample.craters), ("negatives", sample.negatives)):
+            for circle in circles:
+                self._add_circle(what, sample, circle)
+
+    def _add_circle(self, what: str, sample: Sample, circle: CircleLabel) -> None:
+        key, code = (what, sample.grid, circle.number), side_at(sample, circle)
+        side = next((name for name, known in SIDES.items() if known == code), None)
+        if side is not None and key not in self._seen:
+            self._seen.add(key)
+            self.by_side[what][side] += 1
 
 
 def write_dataset(
@@ -181,7 +196,7 @@ def write_dataset(
     half_done = folder.with_name(folder.name + ".half-done")
     shutil.rmtree(half_done, ignore_errors=True)
     (half_done / ARRAYS_FOLDER).mkdir(parents=True)
-    counts = {what: dict.fromkeys(SIDES, 0) for what in ("craters", "negatives", "pixels")}
+    counts = _Counts()
     hashes: dict[str, str] = {}
     lines = []
     for number, sample in enumerate(samples):
@@ -192,7 +207,7 @@ def write_dataset(
             file = f"{ARRAYS_FOLDER}/{number:05d}_{name}.npy"
             np.save(half_done / file, np.ascontiguousarray(array), allow_pickle=False)
             hashes[file] = _sha256(half_done / file)
-        _count(counts, sample)
+        counts.add(sample)
         lines.append(json.dumps(sample.described(), sort_keys=True, allow_nan=False))
     if not lines:
         shutil.rmtree(half_done)
@@ -202,7 +217,7 @@ def write_dataset(
     (half_done / SAMPLES_FILE).write_text("\n".join(lines) + "\n")
     hashes[SAMPLES_FILE] = _sha256(half_done / SAMPLES_FILE)
     manifest = Manifest(
-        system, body, block_deg, min_diameter_m, len(lines), counts, hashes, provenance or {}
+        system, body, block_deg, min_diameter_m, len(lines), counts.by_side, hashes, provenance or {}
     ).hashed()
     (half_done / MANIFEST_FILE).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True))
     half_done.replace(folder)

@@ -15,7 +15,7 @@ def make_sample(seed: int = 0) -> Sample:
     random = np.random.default_rng(seed)
     side = np.full((32, 40), split.TRAIN, np.uint8)
     side[:, 30:] = split.TEST
-    craters = [CircleLabel(10, 12, 8.0, 0.9), CircleLabel(35.5, 3, 6)]
+    craters = [CircleLabel(10, 12, 8.0, 0.9, number=0), CircleLabel(35.5, 3, 6, number=1)]
     elevation = random.normal(size=(32, 40)).astype(np.float32)
     return Sample(elevation, side, craters, [CircleLabel(5, 5, 7)], GRID, Window.example(), 5.0)
 
@@ -34,8 +34,13 @@ def test_it_works(tmp_path: Path):
     assert read.manifest == manifest and len(read) == 2
     assert read[1].craters == make_sample(1).craters
     np.testing.assert_array_equal(read[1].elevation_m, make_sample(1).elevation_m)
-    assert manifest.counts["craters"] == {"train": 2, "validation": 0, "test": 2}
-    assert manifest.counts["negatives"]["train"] == 2
+
+
+def test_a_circle_is_counted_once_however_many_samples_show_it(tmp_path: Path):
+    counts = freeze(tmp_path / "d", (0, 1, 2)).counts
+    assert counts["craters"] == {"train": 1, "validation": 0, "test": 1}
+    assert counts["negatives"] == {"train": 1, "validation": 0, "test": 0}
+    assert counts["pixels"] == {"train": 3 * 32 * 30, "validation": 0, "test": 3 * 32 * 10}
 
 
 def test_the_same_samples_freeze_to_the_same_hash(tmp_path: Path):
