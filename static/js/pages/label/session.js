@@ -37,6 +37,8 @@ export class Session extends EventTarget {
     this.reason = config.reason;
     this.progress = config.progress;
     this.isBusy = false;
+    /** @type {HTMLElement|null} The toast that offers to undo the last submission. */
+    this.told = null;
   }
 
   start() {
@@ -55,7 +57,8 @@ export class Session extends EventTarget {
       const answer = await ask("POST", fillUrl(this.urls.submit, visit), { empty: count === 0 });
       this.submitted = answer.submitted;
       this.#goOn({ ...answer, visit: answer.next });
-      toast(submittedText(visit.tile.number, count), {
+      this.told?.remove();
+      this.told = toast(submittedText(visit.tile.number, count), {
         action: { label: gettext("Undo"), run: () => this.reopen(visit) },
       });
     });

@@ -39,7 +39,8 @@ export function showTile({ session, campaign, marks, queue }) {
     submit.disabled = !visit || isBusy;
     skip.disabled = !visit || isBusy;
     find("#submit-text").textContent = submitText(isBusy, marks.standing().length, queue.saves.length);
-    showEmpty(visit ? null : (NO_TILE[session.reason] ?? NO_TILE.finished));
+    find("#marks-section").hidden = !visit;
+    showEmpty(visit ? null : session.reason);
   };
   session.addEventListener("change", update);
   marks.addEventListener("change", update);
@@ -64,11 +65,15 @@ function submitText(isBusy, count, unsaved) {
   return count ? gettext("Searched, next") : gettext("Searched, empty");
 }
 
-function showEmpty(words) {
-  find("#no-tile").hidden = !words;
-  if (words) {
-    find("#no-tile-title").textContent = words.title;
-    find("#no-tile-text").textContent = words.text;
+/** @param {"finished"|"waiting"|null} reason Why there is no tile; null when there is one. */
+function showEmpty(reason) {
+  find("#no-tile").hidden = !reason;
+  if (reason) {
+    const { title, text } = NO_TILE[reason];
+    find("#no-tile-title").textContent = title;
+    find("#no-tile-text").textContent = text;
+    find("#look-again").classList.toggle("primary", reason === "waiting");
+    find("#leave").classList.toggle("primary", reason === "finished");
   }
 }
 
