@@ -12,9 +12,10 @@ from rasterio.windows import Window
 
 from mlcore.errors import InvalidInput
 from mlcore.raster import terrain
-from mlcore.raster.cog import Progress, grid_of, inspect, windows, write_cog
 from mlcore.raster.grid import Grid
+from mlcore.raster.inspection import grid_of, inspect
 from mlcore.raster.layout import Layout, layout_of, read_block
+from mlcore.raster.packing import Progress, windows, write_cog
 
 KINDS = ("hillshade", "slope", "curvature")
 # Pixels beyond a block that its results depend on: smoothing (4 sigma) and two differences.

@@ -7,22 +7,19 @@ import numpy as np
 from affine import Affine
 from pyproj import CRS as ProjCRS
 from rasterio.enums import ColorInterp
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
-from rasterio.windows import Window
 
 from mlcore.bodies import Body, get_body
 from mlcore.errors import InvalidInput
+from mlcore.raster.emptiness import refuse_emptiness
 from mlcore.raster.grid import Grid
 from mlcore.raster.layout import DTYPES, Layout, layout_of, proj4_of, value_bands
 from mlcore.raster.outline import bounds_of, footprint_of
-from mlcore.raster.source import broken, open_source, refuse_claims, refuse_missing_blocks
+from mlcore.raster.source import open_source, refuse_claims, refuse_missing_blocks
 
 MAX_RASTER_PX = 4_000_000_000
 MAX_PICTURE_SIDE_PX = 50_000
 RADIUS_TOLERANCE = 0.005
-# Blocks that are looked at for a second value; conversion looks at all.
-_SAMPLES, _SAMPLE_PX = 64, 512
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def inspect(path: Path, body: str, *, max_px: int = MAX_RASTER_PX, name: str | N
         grid = _grid(layout, body, name)
         footprint = footprint_of(grid)
         refuse_missing_blocks(dataset, path, name)
-        low, high = _refuse_emptiness(dataset, name)
+        low, high = refuse_emptiness(dataset, name)
     return RasterInfo(
         crs_wkt=grid.crs_wkt,
         proj4=grid.proj4,
@@ -220,44 +217,6 @@ def _refuse_latitudes(layout: Layout, name: str) -> None:
             "gdal_edit.py -a_ullr.",
             code="off_body",
         )
-
-
-def _refuse_emptiness(dataset: DatasetReader, name: str) -> tuple[float, float]:
-    """Look for two different values in each band; the range seen, which is not the whole range."""
-    columns, rows = (-(-size // _SAMPLE_PX) for size in (dataset.width, dataset.height))
-    # The last block first: a file that ends early shows it there. The others in a fixed shuffle, for
-    # corners are often empty.
-    order = np.random.default_rng(1).permutation(columns * rows)[:_SAMPLES]
-    blocks = [columns * rows - 1, *(int(block) for block in order)]
-    ranges = []
-    for band in value_bands(dataset):
-        low, high = np.inf, -np.inf
-        for block in blocks:
-            column, row = (block % columns) * _SAMPLE_PX, (block // columns) * _SAMPLE_PX
-            shape = min(_SAMPLE_PX, dataset.width - column), min(_SAMPLE_PX, dataset.height - row)
-            try:
-                values = dataset.read(band, window=Window(column, row, *shape), masked=True)
-            except RasterioError as error:
-                raise broken(name) from error
-            known = values.compressed()[np.isfinite(values.compressed())].astype(float)
-            if known.size:
-                low, high = min(low, known.min()), max(high, known.max())
-            if low < high:
-                break
-        if low >= high and columns * rows <= _SAMPLES:
-            raise empty_band(name, band, low)
-        ranges.append((low * dataset.scales[band - 1], high * dataset.scales[band - 1]))
-    return ranges[0]
-
-
-def empty_band(name: str, band: int, value: float) -> InvalidInput:
-    """The refusal of a band in which there is nothing to see."""
-    found = "no valid pixel" if not np.isfinite(value) else f"the value {value:g} everywhere"
-    return InvalidInput(
-        f"Band {band} of '{name}' has {found}: there is nothing to see. Check the file and its nodata value "
-        "with gdalinfo -stats, or leave the band out with gdal_translate -b.",
-        code="empty_band",
-    )
 
 
 def _looks_like_elevation(layout: Layout, low: float, high: float) -> bool:

@@ -112,6 +112,24 @@ def read_block(dataset: DatasetReader | WarpedVRT, layout: Layout, window: Windo
     return cast(NDArray, values.astype(layout.dtype, copy=False))
 
 
+def known_pixels(values: NDArray, layout: Layout) -> NDArray[np.bool_]:
+    """Which pixels of stored values are data.
+
+    Args:
+        values: (bands, or bands + 1 with alpha, H, W), as read_block gives them.
+        layout: Of the values.
+
+    Returns:
+        (bands, H, W).
+    """
+    pixels = values[: layout.bands]
+    if layout.alpha:
+        return np.broadcast_to(values[-1] > 0, pixels.shape)
+    if layout.nodata is None:
+        return np.ones(pixels.shape, bool)
+    return ~np.isnan(pixels) if np.isnan(layout.nodata) else pixels != layout.nodata
+
+
 def _scale(dataset: DatasetReader | WarpedVRT, band: int) -> tuple[float, float]:
     """Factor and offset that turn stored numbers into values, kilometres into metres."""
     factor = 1000.0 if (dataset.units[band - 1] or "").lower() in KILOMETRES else 1.0

@@ -12,7 +12,7 @@ from rasterio.enums import ColorInterp
 from rio_cogeo.cogeo import cog_validate
 
 from mlcore.errors import InvalidInput
-from mlcore.raster import cog
+from mlcore.raster import cog, packing
 from mlcore.raster.layout import Layout, layout_of
 from tests.data.rasters import DEGREES, MAP, hills, noise, write
 
@@ -91,7 +91,7 @@ def means_of_four(values: np.ndarray) -> np.ndarray:
 def test_an_overview_is_the_mean_of_the_known_pixels(values: np.ndarray):
     layout = Layout(None, Affine.identity(), 0, 0, False, "float32", float("nan"), 1, False, "")
     np.testing.assert_allclose(
-        cog.halve(values[None], layout)[0], means_of_four(values), rtol=1e-4, atol=1e-2
+        packing.halve(values[None], layout)[0], means_of_four(values), rtol=1e-4, atol=1e-2
     )
 
 
@@ -117,7 +117,7 @@ def test_nodata_is_in_no_mean(tmp_path: Path):
 def test_overviews_made_in_blocks_are_those_made_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     whole = converted(tmp_path, hills(530, 700), tiled=True)
     expected = [read(whole, level) for level in range(3)]
-    monkeypatch.setattr(cog, "_WINDOW_PX", 256)
+    monkeypatch.setattr(packing, "_WINDOW_PX", 256)
     in_blocks = converted(tmp_path, hills(530, 700), tiled=True)
     for level in range(3):
         np.testing.assert_array_equal(read(in_blocks, level), expected[level])
@@ -218,7 +218,7 @@ def test_a_pixel_size_off_by_a_rounding_is_square(tmp_path: Path):
 
 
 def test_progress_rises_to_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cog, "_WINDOW_PX", 256)
+    monkeypatch.setattr(packing, "_WINDOW_PX", 256)
     seen: list[float] = []
     source = write(tmp_path / "a.tif", noise(900, 700), tiled=True)
     cog.convert_to_cog(source, tmp_path / "b.tif", progress=seen.append)

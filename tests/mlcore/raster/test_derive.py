@@ -8,7 +8,7 @@ from rasterio.windows import Window
 
 from mlcore.errors import InvalidInput
 from mlcore.geodesy import distance_m
-from mlcore.raster import cog, derive, terrain
+from mlcore.raster import cog, derive, packing, terrain
 from tests.data.rasters import DEGREES, MAP, MOON_M, NORTH_POLE, grid_of, hills, noise, north_up, write
 
 PLACES = {
@@ -53,7 +53,7 @@ def test_in_blocks_is_as_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     values[::97, ::89] = np.nan
     source = elevation(tmp_path, values, *PLACES[name])
     whole = derived(tmp_path, source, kind)
-    monkeypatch.setattr(cog, "_WINDOW_PX", 256)
+    monkeypatch.setattr(packing, "_WINDOW_PX", 256)
     np.testing.assert_array_equal(derived(tmp_path, source, kind), whole)
 
 

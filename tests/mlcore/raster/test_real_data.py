@@ -8,7 +8,7 @@ import pytest
 import rasterio
 
 from mlcore.errors import InvalidInput
-from mlcore.raster import cog, derive
+from mlcore.raster import cog, derive, packing
 from mlcore.raster.cutouts import read_around
 from mlcore.raster.map_tiles import Stretch, cut, render
 from mlcore.raster.source import open_source
@@ -76,7 +76,7 @@ def test_a_layer_of_a_real_model_has_no_seams(tmp_path: Path, monkeypatch: pytes
     cog.convert_to_cog(DATA / "dem/gld100_tycho_256ppd.tif", tmp_path / "a.tif")
     found = []
     for window_px in (2048, 512):
-        monkeypatch.setattr(cog, "_WINDOW_PX", window_px)
+        monkeypatch.setattr(packing, "_WINDOW_PX", window_px)
         derive.derive_file(tmp_path / "a.tif", tmp_path / "b.tif", "curvature", body="moon")
         with rasterio.open(tmp_path / "b.tif") as dataset:
             found.append(dataset.read(1))
