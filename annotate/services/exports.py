@@ -52,6 +52,8 @@ def file_name(catalogue: Catalogue, ending: str) -> str:
 def _rows(catalogue: Catalogue) -> tuple[int, Iterator[Mapping[str, object]]]:
     """The features' fields, and how many there are by the very query that reads them."""
     source = catalogue.source or catalogue.name
+    if catalogue.synthetic and "synthetic" not in source.lower():
+        source = f"{source} (synthetic)"
     found = (
         catalogue.features.order_by("pk")
         .annotate(total=Window(Count("*")))
