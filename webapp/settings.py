@@ -15,8 +15,10 @@ env = environ.Env()
 
 # -- Where things are ---------------------------------------------------------------------------
 
-DEBUG = env.bool("DEBUG", default=False)
 VAR_DIR = Path(env.str("TEKTITE_VAR", default=str(BASE_DIR / "var")))
+# While bin/run runs, what it has set stands there, so that manage.py reaches the same servers.
+env.read_env(VAR_DIR / "environment")
+DEBUG = env.bool("DEBUG", default=False)
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:

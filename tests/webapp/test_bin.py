@@ -6,8 +6,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,7 +106,6 @@ class Started:
     """A bin/run that is up."""
 
     def __init__(self, var: Path, port: int) -> None:
-        begun = time.monotonic()
         self.process = subprocess.Popen(
             [ROOT / "bin/run"],
             env=surroundings(var, PORT=str(port)),
@@ -120,7 +119,6 @@ class Started:
             self.said += line
             if "running at" in line:
                 break
-        self.seconds = time.monotonic() - begun
         if "running at" not in self.said:
             self.end()
             pytest.fail(self.said)
@@ -146,6 +144,8 @@ def test_it_works(home: Path):
         services = "\n".join(processes_of(home))
         for service in ("gunicorn", "beat", "default@", "gpu@", "redis-server", "postgres"):
             assert service in services
+        status, said = run(sys.executable, ROOT / "manage.py", "check", "--database", "default", var=home)
+        assert (status, said) == (0, "System check identified no issues (0 silenced).\n")
         status, said = run(ROOT / "bin/run", var=home, PORT=str(free_port()))
         assert status == 1
         assert f"already running from {home}/var: http://127.0.0.1:{port}/" in said
@@ -157,9 +157,9 @@ def test_it_works(home: Path):
     again = Started(home, port)
     assert again.stop(signal.SIGINT) == 130
     assert processes_of(home) == []
-    # Ten seconds on an idle machine (benchmarks measure it); twice that where the tests share the cores.
-    assert again.seconds < 20
-    assert "making the database" not in again.said
+    # What takes long is not done twice: 4 to 6 s on two idle cores, and a shared machine can promise no seconds.
+    for once in ("installing", "making the database", "collecting"):
+        assert once not in again.said
 
 
 @pytest.mark.slow

@@ -24,7 +24,8 @@ print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]}, defau
 
 
 def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with this environment and nothing else."""
+    """Run Python with this environment and nothing else, also not that of a bin/run at work here."""
+    environment = {"TEKTITE_VAR": "/nowhere", **environment}
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment}
     return subprocess.run(
         [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
@@ -70,6 +71,13 @@ def test_a_local_start_may_use_plain_http():
 def test_a_socket_serves_cache_and_queue():
     found = settings_with("CELERY_BROKER_URL", **{**PRODUCTION, "REDIS_URL": "unix:///run/redis.sock?db=1"})
     assert found["CELERY_BROKER_URL"] == "redis+socket:///run/redis.sock?virtual_host=1"
+
+
+def test_what_bin_run_has_set_reaches_other_commands_unless_they_say_otherwise(tmp_path: Path):
+    (tmp_path / "environment").write_text("SECRET_KEY='of-bin-run'\nDATABASE_URL='postgis://app@/ours'\n")
+    found = settings_with("SECRET_KEY", "DATABASES", TEKTITE_VAR=str(tmp_path), SECRET_KEY="of-mine")
+    assert found["SECRET_KEY"] == "of-mine"
+    assert found["DATABASES"]["default"]["NAME"] == "ours"
 
 
 def test_a_missing_secret_key_is_said_with_the_remedy():
