@@ -157,7 +157,7 @@ def test_it_works(home: Path):
     again = Started(home, port)
     assert again.stop(signal.SIGINT) == 130
     assert processes_of(home) == []
-    # What takes long is not done twice: 4 to 6 s on two idle cores, and a shared machine can promise no seconds.
+    # What takes long is not done twice. It took 4 to 6 s on two idle cores; a shared machine promises none.
     for once in ("installing", "making the database", "collecting"):
         assert once not in again.said
 
