@@ -18,7 +18,7 @@ import { RingsLayer } from "tektite/map/rings_layer";
 import { TileMask, windowOf } from "tektite/map/tile_mask";
 import { makeHint } from "tektite/pages/label/hint";
 import { bindKeys } from "tektite/pages/label/keymap";
-import { showKeys } from "tektite/pages/label/keys_dialog";
+import { showKeys } from "tektite/lib/keys_dialog";
 import { showLayers } from "tektite/pages/label/layers";
 import { keepLease } from "tektite/pages/label/lease";
 import { showMarks } from "tektite/pages/label/marks_list";
