@@ -1,5 +1,6 @@
 """What a judge is shown of a subject: the ground around it, its rim, a profile, the nearest known crater."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TypedDict
@@ -38,6 +39,8 @@ KNOWN = (Catalogue.Origin.IMPORTED, Catalogue.Origin.CONSENSUS, Catalogue.Origin
 class LayerOut(TypedDict):
     uid: str
     name: str
+    # In a word or two: its kind, or its name where several layers are of that kind.
+    title: str
     kind: str
     url: str
 
@@ -85,13 +88,24 @@ def describe(subject: Subject) -> CutoutOut:
     return {
         "url": url,
         "layers": [
-            {"uid": str(layer.uid), "name": layer.name, "kind": layer.kind, "url": f"{url}?layer={layer.uid}"}
+            {
+                "uid": str(layer.uid),
+                "name": layer.name,
+                "title": _title(layer, layers),
+                "kind": layer.kind,
+                "url": f"{url}?layer={layer.uid}",
+            }
             for layer in layers
         ],
         "width_m": _width_m(feature),
         "size_px": SIZE_PX,
         "ring": np.round(np.stack([x, y], axis=1), 2).tolist(),
     }
+
+
+def _title(layer: Basemap, layers: Sequence[Basemap]) -> str:
+    alone = sum(other.kind == layer.kind for other in layers) == 1
+    return str(Basemap.Kind(layer.kind).label) if alone else layer.name
 
 
 def image(subject: Subject, *, layer: str | None = None) -> Picture:
@@ -153,7 +167,16 @@ def nearest_known(subject: Subject) -> NearestOut | None:
     if not named:
         return None
     distance_m, nearest = min(named, key=lambda pair: (pair[0], pair[1].pk))
-    return {"name": nearest.name or nearest.catalogue.name, "distance_m": round(distance_m, 1)}
+    return {"name": nearest.name or _told_by(nearest.catalogue), "distance_m": round(distance_m, 1)}
+
+
+def _told_by(catalogue: Catalogue) -> str:
+    """Who knows of a crater that has no name."""
+    if catalogue.origin == Catalogue.Origin.CONSENSUS:
+        return _("settled from marks")
+    if catalogue.origin == Catalogue.Origin.REVIEWED:
+        return _("reviewed")
+    return catalogue.source or catalogue.name
 
 
 def _width_m(feature: Feature) -> float:

@@ -47,8 +47,25 @@ def _config(campaign: Campaign, workflow: Workflow) -> dict[str, object]:
         },
         "reasons": [{"key": key, "title": str(title)} for key, title in Classification.RejectReason.choices],
         "nothing": {
-            "finished": _("You have judged every proposal there is. Thank you."),
-            "waiting": _("The proposals left are with other judges just now; look again in some minutes."),
-            "none": _("No model has proposed anything here yet. A lead starts one under Models and runs."),
+            "finished": {
+                "title": _("All judged"),
+                "text": _(
+                    "You have judged every proposal there is. Thank you: the next model learns from it once "
+                    "a lead presses Train."
+                ),
+            },
+            "waiting": {
+                "title": _("Others are at it"),
+                "text": _(
+                    "The proposals left are with other judges just now; load this page again in some minutes."
+                ),
+            },
+            "none": {
+                "title": _("No proposals yet"),
+                "text": _(
+                    "No model has proposed anything here. A lead starts one under Models and runs: train, "
+                    "promote, and it predicts."
+                ),
+            },
         },
     }

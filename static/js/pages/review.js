@@ -6,6 +6,7 @@ import { ApiError, ask } from "tektite/lib/api";
 import { el, find } from "tektite/lib/dom";
 import { gettext, interpolate } from "tektite/lib/i18n";
 import { KeyRegistry } from "tektite/lib/keys";
+import { showKeys } from "tektite/lib/keys_dialog";
 import { toast } from "tektite/lib/toasts";
 import { newUid } from "tektite/lib/uid";
 import { showFacts, showProfile } from "tektite/pages/review_facts";
@@ -41,8 +42,10 @@ function show(answer) {
   desk.classList.toggle("idle", !subject);
   find("#nothing").hidden = Boolean(subject);
   if (!subject) {
-    const key = answer.reason === "finished" && answer.progress.done === 0 ? "none" : (answer.reason ?? "finished");
-    find("#nothing-text").textContent = config.nothing[key];
+    const { title, text } = config.nothing[answer.reason ?? "finished"];
+    find("#nothing-title").textContent = title;
+    find("#nothing-text").textContent = text;
+    find("#back-again").hidden = !answer.progress.done;
     return;
   }
   showImage();
@@ -73,12 +76,12 @@ function showImage() {
     () => {},
   );
   find("#strip").replaceChildren(
-    ...layers.map(({ name, url }, i) =>
+    ...layers.map(({ name, title, url }, i) =>
       el(
         "button",
         { type: "button", role: "radio", "aria-checked": String(i === layer), title: name, onclick: () => chooseLayer(i) },
         el("img", { src: url, alt: "", class: inverted ? "inverted" : "" }),
-        el("span", {}, name),
+        el("span", {}, title),
       ),
     ),
   );
@@ -123,7 +126,7 @@ async function give(answer, more = {}) {
       duration_ms: Math.round(performance.now() - shownAt),
     });
     countTaught(answer);
-    show(given);
+    show({ ...given, subject: given.next });
   });
 }
 
@@ -208,7 +211,7 @@ keys.add(
   { keys: ["Space"], group, title: gettext("Skip"), run: presses.skip, when: answering },
   { keys: ["Backspace"], group, title: gettext("Back"), run: back, when: () => panels.correction.hidden },
   { keys: ["Enter"], group, title: gettext("Crater, with this rim"), run: saveCorrection, when: correcting },
-  { keys: ["Escape"], group, title: gettext("Leave it as it was"), run: leavePanel, when: () => !answering() },
+  { keys: ["Escape"], group, title: gettext("Leave the question open"), run: leavePanel, when: () => !answering() },
   ...config.reasons.map(({ key, title }, i) => ({
     keys: [String(i + 1)],
     group: gettext("Reasons"),
@@ -220,14 +223,14 @@ keys.add(
 const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const rim = gettext("Rim");
 keys.add(
-  ...Object.entries(steps).map(([key, step]) => ({
-    keys: [key],
+  {
+    keys: Object.keys(steps),
     group: rim,
-    title: gettext("Move the rim"),
-    run: () => correction.nudge(...step),
+    title: gettext("Move"),
+    run: (event) => correction.nudge(...steps[event.key]),
     when: correcting,
     repeat: true,
-  })),
+  },
   { keys: ["["], group: rim, title: gettext("Smaller"), run: () => correction.scale(1 / 1.02), when: correcting, repeat: true },
   { keys: ["]"], group: rim, title: gettext("Larger"), run: () => correction.scale(1.02), when: correcting, repeat: true },
 );
@@ -241,8 +244,15 @@ keys.add(
     release: () => cut.classList.remove("hidden-rim"),
   },
   { keys: ["i"], group: view, title: gettext("Invert"), run: invert },
-  { keys: ["l"], group: view, title: gettext("Next layer"), run: () => chooseLayer((layer + 1) % subject.cutout.layers.length), when: () => Boolean(subject) },
+  {
+    keys: ["l"],
+    group: view,
+    title: gettext("Next layer"),
+    run: () => chooseLayer((layer + 1) % subject.cutout.layers.length),
+    when: () => Boolean(subject),
+  },
 );
+keys.add({ keys: ["?"], group: view, title: gettext("All keys"), run: showKeys(keys) });
 keys.attach(window);
 
 function invert() {

@@ -1,6 +1,6 @@
 /** What is known of a proposal: its figures, and the elevation across it. */
 
-import { degreesText, lengthText, numberText } from "tektite/geo/format";
+import { degreesText, lengthText, numberText, valueText } from "tektite/geo/format";
 import { el } from "tektite/lib/dom";
 import { gettext, interpolate } from "tektite/lib/i18n";
 import { pathThrough, svg } from "tektite/lib/svg";
@@ -17,8 +17,10 @@ export function showFacts(list, subject) {
     [gettext("Centre"), `${degreesText(subject.lon, 3)}, ${degreesText(subject.lat, 3)}`],
   ];
   if (subject.score !== null) {
-    const spread = subject.uncertainty === null ? "" : ` ± ${numberText(subject.uncertainty, 2)}`;
-    rows.push([gettext("Score"), numberText(subject.score, 2) + spread]);
+    rows.push([gettext("Score"), numberText(subject.score, 2)]);
+  }
+  if (subject.uncertainty !== null) {
+    rows.push([gettext("Uncertainty"), numberText(subject.uncertainty, 2)]);
   }
   if (subject.nearest) {
     const place = { name: subject.nearest.name, distance: lengthText(subject.nearest.distance_m) };
@@ -52,8 +54,8 @@ export function showProfile(plot, profile, diameterM) {
   plot.replaceChildren(
     ...rims,
     svg("path", { class: "profile-line", d: pathThrough(points) }),
-    svg("text", { x: 0, y: 10 }, lengthText(high)),
-    svg("text", { x: 0, y: HEIGHT - 3 }, lengthText(low)),
+    svg("text", { x: 0, y: 10 }, valueText(high, "m")),
+    svg("text", { x: 0, y: HEIGHT - 3 }, valueText(low, "m")),
     svg("text", { x: WIDTH, y: HEIGHT - 3, "text-anchor": "end" }, lengthText(last - first)),
   );
 }
