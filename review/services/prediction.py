@@ -106,6 +106,7 @@ def execute(run_pk: int, worker: str) -> list[Run]:
     if run is None:
         return []
     with runs.guarded(run):
+        runs.log(run, _("%(worker)s begins to search.") % {"worker": worker})
         return _search(run, worker)
     return []
 
@@ -124,6 +125,11 @@ def close(run: Run) -> bool:
         ]
         merged = api.merge_detections(found, get_body(run.campaign.body).radius_m)
         catalogue = proposals.publish(run, merged)
+        runs.log(
+            run,
+            _("%(n)d detections in %(windows)d windows; %(craters)d reach the threshold.")
+            % {"n": len(merged), "windows": run.windows.count(), "craters": catalogue.features.count()},
+        )
         return runs.finish(run, catalogue=catalogue)
 
 
