@@ -1,27 +1,26 @@
 """What the API takes in: shapes and types. What the values may be is the services' business."""
 
-import json
 from math import isfinite
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-MAX_VIEW_CHARACTERS = 2000
+from annotate.services.names import clean_label
+
+MAX_VIEW_ENTRIES = 20
 
 
 class NumberField(serializers.Field):
     """A finite JSON number; text that looks like one is refused, since it hides a client's mistake."""
 
     default_error_messages = {
-        "not_a_number": _("must be a number, not %(kind)s."),
+        "not_a_number": _("must be a number, not {kind}."),
         "not_finite": _("must be a finite number."),
     }
 
     def to_internal_value(self, data: object) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float):
-            raise serializers.ValidationError(
-                self.error_messages["not_a_number"] % {"kind": type(data).__name__}, code="not_a_number"
-            )
+            self.fail("not_a_number", kind=type(data).__name__)
         try:
             value = float(data)
         except OverflowError:
@@ -45,6 +44,27 @@ class RimPointsField(serializers.ListField):
         )
 
 
+class DrawnViewField(serializers.Field):
+    """How the author looked at the place: a few plain values by name."""
+
+    default_error_messages = {
+        "not_plain": _("must be an object of at most {limit} numbers, texts or true/false by name."),
+    }
+
+    def to_internal_value(self, data: object) -> dict[str, object]:
+        if not isinstance(data, dict) or len(data) > MAX_VIEW_ENTRIES:
+            self.fail("not_plain", limit=MAX_VIEW_ENTRIES)
+        if not all(value is None or isinstance(value, bool | int | float | str) for value in data.values()):
+            self.fail("not_plain", limit=MAX_VIEW_ENTRIES)
+        return {clean_label(name, max_length=40): _plain(value) for name, value in data.items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return clean_label(value)
+    return value if value is None or isinstance(value, bool) else NumberField().to_internal_value(value)
+
+
 class DrawSerializer(serializers.Serializer):
     """A new mark."""
 
@@ -55,14 +75,7 @@ class DrawSerializer(serializers.Serializer):
     rim_points = RimPointsField(default=None)
     uncertain = serializers.BooleanField(default=False)
     basemap = serializers.UUIDField(default=None, allow_null=True)
-    view = serializers.DictField(default=dict)
-
-    def validate_view(self, value: dict[str, object]) -> dict[str, object]:
-        if len(json.dumps(value)) > MAX_VIEW_CHARACTERS:
-            raise serializers.ValidationError(
-                _("takes at most %(limit)d characters of JSON.") % {"limit": MAX_VIEW_CHARACTERS}
-            )
-        return value
+    view = DrawnViewField(default=dict)
 
 
 class ChangeSerializer(serializers.Serializer):

@@ -3,9 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
-
-from django.db.models import Count, Window
 
 from annotate.models import Catalogue
 from mlcore.bodies import get_body
@@ -50,27 +47,17 @@ def file_name(catalogue: Catalogue, ending: str) -> str:
 
 
 def _rows(catalogue: Catalogue) -> tuple[int, Iterator[Mapping[str, object]]]:
-    """The features' fields, and how many there are by the very query that reads them."""
-    source = catalogue.source or catalogue.name
-    if catalogue.synthetic and "synthetic" not in source.lower():
-        source = f"{source} (synthetic)"
-    found = (
-        catalogue.features.order_by("pk")
-        .annotate(total=Window(Count("*")))
-        .values("lon", "lat", "diameter_m", "name", "total", *_EXTRA_COLUMNS)
-        .iterator(chunk_size=2000)
-    )
-    first = next(found, None)
-    total = 0 if first is None else first["total"]
-    rows = found if first is None else chain([first], found)
-    return total, _counted(rows, total, source)
+    """How many features there are, and their fields; nothing is read before the first is asked for."""
+    total = catalogue.features.count()
+    return total, _counted(catalogue, total)
 
 
-def _counted(rows: Iterator[dict[str, object]], total: int, source: str) -> Iterator[Mapping[str, object]]:
-    n = 0
-    for row in rows:
+def _counted(catalogue: Catalogue, total: int) -> Iterator[Mapping[str, object]]:
+    source, n = catalogue.source or catalogue.name, 0
+    fields = ("lon", "lat", "diameter_m", "name", *_EXTRA_COLUMNS)
+    for row in catalogue.features.order_by("pk").values(*fields).iterator(chunk_size=2000):
         n += 1
-        yield {**{name: value for name, value in row.items() if name != "total"}, "source": source}
+        yield {**row, "source": source}
     if n != total:
         # Breaks the download off, so that a short file cannot pass for a whole one.
         raise RuntimeError(f"The export holds {n} of {total} features.")

@@ -143,7 +143,9 @@ class TestMarks:
             {"uid": "not-a-uuid"},
             {"rim_points": [[1, 2]]},
             {"rim_points": [[1, 2], [3, 4], [5, "x"]]},
-            {"view": {"note": "x" * 3000}},
+            {"view": {"note": ["nested"]}},
+            {"view": {f"key {k}": k for k in range(21)}},
+            {"view": {"zoom": 10**400}},
             {"view": "wide"},
             {"uncertain": "perhaps"},
             {"basemap": "9d2cf6d0-52a0-4c6e-9b53-3f3a4b1d1f00"},
@@ -157,6 +159,16 @@ class TestMarks:
         assert answer.json()["code"]
         assert answer.json()["message"]
         assert not Mark.objects.exists()
+
+    def test_the_view_is_kept_without_what_a_database_cannot_hold(
+        self, api: Client, visit: Visit, stroke: Stroke
+    ) -> None:
+        view = {"zoom": 3, "invert": True, "layer": None, "n\x00ote": "a\x00b\ud800" + "x" * 300}
+        assert post(api, url("api_marks", visit.uid), stroke(view=view)).status_code == 201
+        kept = Mark.objects.get().view
+        assert (kept["zoom"], kept["invert"], kept["layer"]) == (3.0, True, None)
+        assert kept["n ote"].startswith("a b xxx")
+        assert len(kept["n ote"]) == 200
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"lat": NaN}', '{"lat": Infinity}', "7"])
     def test_what_is_no_json_object_gets_a_sentence(self, api: Client, visit: Visit, text: str) -> None:

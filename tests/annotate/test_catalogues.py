@@ -89,6 +89,23 @@ class TestImport:
         assert code is None or refusal.value.code == code
         assert not Catalogue.objects.exists()
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "lon,lat,diam_km,na\x00me\n1,1,5,x\n",
+            "lon,lat,diam_km,source,name\n1,1,5,a\x00\x07b,\x00<b>n</b>\n1,1\x00,5,\x00,x\n",
+            "\x00,\x00\n",
+        ],
+    )
+    def test_control_characters_never_reach_the_database(self, text: str) -> None:
+        try:
+            made = import_text(text)
+        except InvalidInput as refusal:
+            assert refusal.message
+        else:
+            names = " ".join(f"{c.name} {c.source} {f.name}" for c in made for f in c.features.all())
+            assert not set(names) & set("\x00\x07<>")
+
     def test_a_campaign_and_its_list_are_of_one_body(self, campaign: Campaign) -> None:
         with pytest.raises(InvalidInput) as refusal:
             import_text("lon,lat,diam_km\n1,1,5\n", body="mars", campaign=campaign)
@@ -130,10 +147,12 @@ class TestExport:
         assert json.loads("".join(exports.geojson_chunks(catalogue).chunks))["features"] == []
         assert "".join(exports.csv_lines(catalogue).chunks).startswith("lon,lat,diam_km")
 
-    def test_a_short_file_breaks_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        rows = iter([{"lon": 1.0, "lat": 1.0, "diameter_m": 5.0, "name": "", "total": 2}])
-        with pytest.raises(RuntimeError, match="1 of 2"):
-            list(exports._counted(rows, 2, "somebody"))
+    def test_a_short_file_breaks_off(self) -> None:
+        catalogue = make_catalogue(3)
+        export = exports.csv_lines(catalogue)
+        catalogue.features.first().delete()
+        with pytest.raises(RuntimeError, match="2 of 3"):
+            list(export.chunks)
 
     def test_downloads(self, client: Client) -> None:
         catalogue = make_catalogue(3, name='A "b" / ä')
@@ -287,3 +306,12 @@ class TestWhoSees:
             reverse("annotate:api_features", args=[campaign.uid]), {"catalogue": uid}
         )
         assert answer.status_code == 404
+
+
+def test_an_export_of_a_generated_world_says_so_in_every_row(db: None) -> None:
+    catalogue = Catalogue.objects.create(
+        name="Made", body="moon", origin=Catalogue.Origin.IMPORTED, source="a simulator", synthetic=True
+    )
+    add_features(catalogue, [{"lon": 1.0, "lat": 2.0, "diameter_m": 3000.0}])
+    assert "a simulator (synthetic)" in "".join(exports.csv_lines(catalogue).chunks)
+    assert "a simulator (synthetic)" in "".join(exports.geojson_chunks(catalogue).chunks)
