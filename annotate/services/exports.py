@@ -53,7 +53,9 @@ def _rows(catalogue: Catalogue) -> tuple[int, Iterator[Mapping[str, object]]]:
 
 
 def _counted(catalogue: Catalogue, total: int) -> Iterator[Mapping[str, object]]:
-    source, n = catalogue.source or catalogue.name, 0
+    n, source = 0, catalogue.source or catalogue.name
+    if catalogue.synthetic and "synthetic" not in source.lower():
+        source = f"{source} (synthetic)"
     fields = ("lon", "lat", "diameter_m", "name", *_EXTRA_COLUMNS)
     for row in catalogue.features.order_by("pk").values(*fields).iterator(chunk_size=2000):
         n += 1
