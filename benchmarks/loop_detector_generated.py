@@ -104,6 +104,6 @@ def _measured(
         met=None if quick else reached,
         seed=SEED,
         note=f"synthetic terrain {version()[:12]}, {len(test_seeds)} test worlds of {size_px}² px whose "
-        "roughness, wear, look-alikes and sun lie outside the training ranges; craters wholly inside and at least "
-        f"{folds.WORLD_MIN_PX:.0f} px; circle IoU ≥ 0.5; Wilson 95 %; peer: scikit-image on hillshade",
+        "roughness, wear, look-alikes and sun lie outside the training ranges; craters wholly inside of at "
+        f"least {folds.WORLD_MIN_PX:.0f} px; circle IoU ≥ 0.5; Wilson 95 %; peer: scikit-image on hillshade",
     )

@@ -158,8 +158,8 @@ def run(quick: bool) -> Result:
         note="GLD100, region held out of everything; truth: Povilaitis + Head, D ≥ 5 km, wholly inside; "
         "rule: centres within 0.25 mean diameters and IoU ≥ 0.1; detections ≥ 4.7 km may match; precision: a "
         "match in any of four lists, a lower bound; Wilson 95 %; trained on the other regions, generated "
-        f"terrain and the global picture with Head's craters; {STEPS} steps; thresholds from validation cells "
-        "of the training places (peer: all other regions); 50 unmatched detections: unmatched_*.png",
+        f"terrain and the global picture with Head's craters, {STEPS} steps; thresholds from validation "
+        "cells of the training places (peer: all other regions); 50 unmatched detections: unmatched_*.png",
     )
 
 

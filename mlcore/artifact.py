@@ -30,7 +30,7 @@ class ModelCard:
         metrics: Per side ("validation", "test") a dict with recall, precision, f1, n_truth, n_found,
             n_right, their 95 % intervals and recall by diameter bin; None where the side has no craters.
         dataset_sha256: Of the dataset it was trained on.
-        code_version: Version of Tektite and hash of mlcore's source files.
+        code_version: sha256 over mlcore's source files when the training began.
         seed: Of everything random.
         initial_weights: "scratch", or the hash of the artifact it continued from.
         steps: Optimiser steps taken.

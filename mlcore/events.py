@@ -10,8 +10,8 @@ it stopped. The parent creates a file `cancel` there; the child looks for it at 
     {"kind": "failed",   "code": str, "message": str}
     {"kind": "done",     "result": {…}}
 
-Every event carries `at`, seconds since 1970. A progress event comes at least every HEARTBEAT_S while all is
-well: the growing file is the heartbeat.
+Every event carries `at`, seconds since 1970. Progress comes with every step or window, at most once a second:
+the growing file is the heartbeat.
 """
 
 import json
@@ -23,7 +23,6 @@ from mlcore.errors import Cancelled
 
 EVENTS_FILE = "events.jsonl"
 CANCEL_FILE = "cancel"
-HEARTBEAT_S = 5.0
 
 Event = dict[str, Any]
 

@@ -1,5 +1,6 @@
 """The training loop of every system: steps, curves, checkpoints, cancellation. Imports torch."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mlcore.errors import InvalidInput
+from mlcore.errors import Cancelled, InvalidInput
 from mlcore.events import EventLog
 
 CHECKPOINT_FILE = "state.pt"
@@ -121,8 +122,6 @@ class Trainer:
         self.save()
 
     def _check_cancelled(self) -> None:
-        from mlcore.errors import Cancelled
-
         try:
             self.events.check_cancelled()
         except Cancelled:
@@ -185,9 +184,7 @@ class Trainer:
 
 
 def code_version(folder: Path) -> str:
-    """Version of Tektite and a hash over the Python files below folder."""
-    import hashlib
-
+    """sha256 over the Python files below a folder: names the code that trained a model."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())

@@ -1,8 +1,8 @@
 """Scoring a network on one side of a dataset: threshold, calibration, recall and precision."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +13,7 @@ from mlcore.catalogues.matching import match
 from mlcore.crater_detector.detection import Detection
 from mlcore.crater_detector.merging import merge_detections
 from mlcore.crater_detector.predict import Rows, Searcher, logit, whole
-from mlcore.dataset import CircleLabel, Sample
+from mlcore.dataset import CircleLabel, Sample, side_at
 from mlcore.metrics.boxes import Tally
 from mlcore.raster.grid import Grid
 from mlcore.split import SIDES
@@ -82,69 +82,80 @@ def _codes(sample: Sample, x_px: Rows, y_px: Rows) -> NDArray[np.uint8]:
     return sample.side[row, column]
 
 
-def score_side(
+def score_sides(
     searcher: Searcher,
     samples: Iterable[Sample],
-    side: str,
+    sides: Sequence[str],
     report: Callable[[float], None] = lambda _: None,
-) -> Scored:
-    """Search one side of a dataset; whole pixels are seen, only what is centred on the side is scored.
+) -> dict[str, Scored]:
+    """Search sides of a dataset; whole pixels are seen, only what is centred on a side is scored there.
 
     Args:
         searcher: The network.
         samples: Of the dataset.
-        side: Key of SIDES.
+        sides: Keys of SIDES.
         report: Called with the share done.
+
+    Returns:
+        For each side what was found beside its truth.
     """
-    code = SIDES[side]
-    asked = [sample for sample in samples if (sample.side == code).any()]
-    found: dict[Grid, list[Detection]] = defaultdict(list)
-    # By number, for a crater shows in several samples; the finest sample that holds its centre decides.
-    truths: dict[Grid, dict[int, tuple[float, float, float, bool]]] = defaultdict(dict)
+    codes = [SIDES[side] for side in sides]
+    asked = [sample for sample in samples if np.isin(sample.side, codes).any()]
+    places = {side: defaultdict[Grid, _Place](_Place) for side in sides}
     for done, sample in enumerate(asked):
         rows = searcher.find(sample.elevation_m, sample.resolution_m_per_px)
         rows = rows[whole(rows, sample.grid, sample.window, searcher.config)]
-        rows = rows[_codes(sample, rows[:, 0], rows[:, 1]) == code]
-        found[sample.grid] += searcher.place(rows, sample.grid, sample.window)
-        for circle in sample.craters:
-            on_side = (
-                circle.weight >= LEAST_WEIGHT_OF_TRUTH
-                and 0 <= circle.x_px < sample.side.shape[1]
-                and 0 <= circle.y_px < sample.side.shape[0]
-                and _codes(sample, np.array([circle.x_px]), np.array([circle.y_px]))[0] == code
-                and _inside(sample, circle)
-            )
-            known = truths[sample.grid].get(circle.number)
-            truths[sample.grid][circle.number] = (
-                *_on_body(sample.grid, sample, circle),
-                on_side or bool(known and known[3]),
-            )
+        lies = _codes(sample, rows[:, 0], rows[:, 1])
+        for side in sides:
+            place = places[side][sample.grid]
+            place.smallest_m = sample.min_diameter_px * sample.resolution_m_per_px
+            place.found += searcher.place(rows[lies == SIDES[side]], sample.grid, sample.window)
+            place.add_truth(sample, SIDES[side])
         report((done + 1) / len(asked))
-    smallest_m = {s.grid: s.min_diameter_px * s.resolution_m_per_px for s in asked}
-    parts = [
-        _score_grid(found[grid], list(truths[grid].values()), grid, smallest)
-        for grid, smallest in smallest_m.items()
-    ]
-    return _joined(parts)
+    return {side: _joined([_score(grid, place) for grid, place in places[side].items()]) for side in sides}
 
 
-def _score_grid(
-    found: list[Detection], truths: list[tuple[float, float, float, bool]], grid: Grid, min_diameter_m: float
-) -> Scored:
-    radius_m = get_body(grid.body).radius_m
+@dataclass
+class _Place:
+    """What was found on one side of one grid, and what is there.
+
+    Attributes:
+        smallest_m: Smallest crater that was labelled completely.
+        found: Detections centred on the side.
+        truths: By number, for a crater shows in several samples: lon, lat, diameter_m, whether it is asked.
+    """
+
+    smallest_m: float = 0.0
+    found: list[Detection] = field(default_factory=list)
+    truths: dict[int, tuple[float, float, float, bool]] = field(default_factory=dict)
+
+    def add_truth(self, sample: Sample, code: int) -> None:
+        """Take in a sample's craters; asked are those centred on the side and wholly on the grid."""
+        for circle in sample.craters:
+            known = self.truths.get(circle.number)
+            is_asked = side_at(sample, circle) == code and _inside(sample, circle)
+            self.truths[circle.number] = (
+                *_on_body(sample.grid, sample, circle),
+                is_asked or bool(known and known[3]),
+            )
+
+
+def _score(grid: Grid, place: _Place) -> Scored:
+    """Match one grid's detections with its craters."""
+    radius_m, smallest_m = get_body(grid.body).radius_m, place.smallest_m
     merged = [
-        d for d in merge_detections(found, radius_m) if d.diameter_m >= SMALLER_MAY_MATCH * min_diameter_m
+        d for d in merge_detections(place.found, radius_m) if d.diameter_m >= SMALLER_MAY_MATCH * smallest_m
     ]
     circles = np.array([(d.lon, d.lat, d.diameter_m) for d in merged]).reshape(-1, 3)
     score = np.array([d.score for d in merged])
-    table = np.array(truths, float).reshape(-1, 4)
-    of_side = (table[:, 3] > 0) & (table[:, 2] >= min_diameter_m)
+    table = np.array(list(place.truths.values()), float).reshape(-1, 4)
+    of_side = (table[:, 3] > 0) & (table[:, 2] >= smallest_m)
     partner = np.full(len(circles), -1)
     for pair in match(circles, table[:, :3], radius_m, max_offset=0.5, min_iou=MIN_IOU):
         partner[pair.i] = pair.j
     right = partner >= 0
     # A detection of a labelled crater that the side does not ask about is neither right nor wrong.
-    counts = np.where(right, of_side[partner] if len(table) else False, circles[:, 2] >= min_diameter_m)
+    counts = np.where(right, of_side[partner] if len(table) else False, circles[:, 2] >= smallest_m)
     truth_score = np.full(len(table), -1.0)
     truth_score[partner[right]] = score[right]
     return Scored(score[counts], right[counts], truth_score[of_side], table[of_side, 2])

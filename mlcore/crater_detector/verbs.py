@@ -17,7 +17,7 @@ from mlcore.crater_detector.config import Config, make_config
 from mlcore.crater_detector.data import NORMALISATION, TrainingCrops
 from mlcore.crater_detector.losses import losses
 from mlcore.crater_detector.model import CraterDetector, load_weights, save_weights
-from mlcore.crater_detector.predict import Searcher
+from mlcore.crater_detector.predict import Searcher, calibrate
 from mlcore.dataset import Dataset, Sample
 from mlcore.errors import InvalidInput
 from mlcore.events import EventLog
@@ -40,6 +40,7 @@ def train(job: TrainJob, events: EventLog) -> dict[str, Any]:
         InvalidInput: The dataset cannot teach this, or the initial weights do not fit.
         Cancelled: On request.
     """
+    version = training.code_version(Path(mlcore.__file__).parent)
     config = make_config(job.preset, job.overrides)
     dataset = Dataset(Path(job.dataset_dir))
     dataset.verify()
@@ -77,7 +78,7 @@ def train(job: TrainJob, events: EventLog) -> dict[str, Any]:
         classes=["background", "crater"],
         min_diameter_m=dataset.manifest.min_diameter_m,
         dataset_sha256=dataset.manifest.sha256,
-        code_version=training.code_version(Path(mlcore.__file__).parent),
+        code_version=version,
         seed=job.seed,
         initial_weights=origin,
         steps=config.steps,
@@ -110,15 +111,12 @@ def _start_from(model: CraterDetector, job: TrainJob) -> str:
 
 def _measure(model: CraterDetector, samples: list[Sample], events: EventLog) -> dict[str, Any]:
     """Calibration and threshold from the validation side, metrics of both held-out sides."""
-    raw, scored = Searcher(model), {}
-    for number, side in enumerate(("validation", "test")):
 
-        def report(share: float, number: int = number, side: str = side) -> None:
-            events.check_cancelled()
-            done = TRAINING_SHARE + (1 - TRAINING_SHARE) * (number + share) / 2
-            events.progress(done, f"measuring on the {side} side")
+    def report(share: float) -> None:
+        events.check_cancelled()
+        events.progress(TRAINING_SHARE + (1 - TRAINING_SHARE) * share, "measuring on the held-out sides")
 
-        scored[side] = evaluation.score_side(raw, samples, side, report)
+    scored = evaluation.score_sides(Searcher(model), samples, ("validation", "test"), report)
     calibration = evaluation.fit_calibration(scored["validation"])
     threshold, source = evaluation.choose_threshold(scored["validation"]), "validation"
     if not len(scored["validation"].truth_score):
@@ -129,8 +127,6 @@ def _measure(model: CraterDetector, samples: list[Sample], events: EventLog) -> 
         for name in ("recall", "precision", "f1") if values else ():
             if values and values[name] is not None:
                 events.metric(f"{side} {name}", model.config.steps, float(str(values[name])))
-    from mlcore.crater_detector.predict import calibrate
-
     return {
         "calibration": list(calibration),
         "threshold": float(calibrate(np.array([threshold]), calibration)[0]),
@@ -150,7 +146,7 @@ def evaluate(job: EvaluateJob, events: EventLog) -> dict[str, Any]:
         events.check_cancelled()
         events.progress(share, f"measuring on the {job.side} side")
 
-    scored = evaluation.score_side(searcher, list(dataset), job.side, report)
+    scored = evaluation.score_sides(searcher, list(dataset), [job.side], report)[job.side]
     result = {
         "side": job.side,
         "dataset_sha256": dataset.manifest.sha256,
@@ -163,6 +159,7 @@ def evaluate(job: EvaluateJob, events: EventLog) -> dict[str, Any]:
 
 def predict(job: PredictJob, events: EventLog) -> dict[str, Any]:
     """Search windows; each is reported as soon as it is done, so that nothing found is lost."""
+    # Training and evaluation need no GDAL; only whoever predicts reads rasters.
     from mlcore.crater_detector.cutting import read_elevation
 
     searcher, card = Searcher.of_artifact(Path(job.artifact_dir))
