@@ -98,6 +98,7 @@ def run(quick: bool) -> Result:
     """Interleaved rounds of every tile of every zoom, from the same clients."""
     if not PEER_PYTHON.exists():
         raise TektiteError(f"titiler is not installed here: run bin/bench {ID} --setup first.")
+    busy = os.getloadavg()[0]
     with ExitStack() as stack:
         stack.enter_context(_database())
         place = _prepare()
@@ -134,7 +135,8 @@ def run(quick: bool) -> Result:
         note=(
             f"{place.data}; {len(place.tiles)} tiles of all zooms, {len(ours.loads)} interleaved rounds of "
             f"{len(ours.loads[0].latencies_ms)}; gunicorn with {WORKERS} workers each, {CLIENTS} keep-alive "
-            f"clients on the same cores; mean difference of the pictures {difference:.2f} of 255"
+            f"clients on the same cores; mean difference of the pictures {difference:.2f} of 255; "
+            f"load of the machine before: {busy:.1f}"
         ),
     )
 
