@@ -1,29 +1,33 @@
 """`bin/bench`: lists the benchmarks, prepares one, runs one, or makes the table."""
 
 import argparse
+import ast
 import importlib
 import json
 import sys
-from types import ModuleType
 
 from benchmarks import record
 from mlcore.errors import TektiteError
-
-NOT_BENCHMARKS = {"__init__", "__main__", "record"}
 
 
 def module_name(benchmark_id: str) -> str:
     return benchmark_id.replace(".", "_").replace("-", "_")
 
 
-def load(name: str) -> ModuleType:
-    return importlib.import_module(f"benchmarks.{name}")
-
-
-def names() -> list[str]:
-    """Module names of all benchmarks: the files of this folder that declare an ID."""
-    files = sorted(record.FOLDER.glob("*.py"))
-    return [f.stem for f in files if f.stem not in NOT_BENCHMARKS and "\nID = " in f.read_text()]
+def claims() -> dict[str, str]:
+    """The claim of each id, read from the scripts and not by running them: some import torch."""
+    found = {}
+    for file in sorted(record.FOLDER.glob("*.py")):
+        constants = {
+            target.id: statement.value.value
+            for statement in ast.parse(file.read_text()).body
+            if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+            for target in statement.targets
+            if isinstance(target, ast.Name)
+        }
+        if "ID" in constants:
+            found[constants["ID"]] = constants["CLAIM"]
+    return found
 
 
 def main() -> int:
@@ -38,13 +42,12 @@ def main() -> int:
         record.write_table()
         return 0
     if not given.id:
-        for benchmark in map(load, names()):
-            print(f"{benchmark.ID}  {benchmark.CLAIM}")
+        print("\n".join(f"{name}  {claim}" for name, claim in claims().items()))
         return 0
-    if module_name(given.id) not in names():
+    if given.id not in claims():
         print(f"There is no benchmark called '{given.id}'; bin/bench lists them.", file=sys.stderr)
         return 2
-    benchmark = load(module_name(given.id))
+    benchmark = importlib.import_module(f"benchmarks.{module_name(given.id)}")
     try:
         if given.setup:
             benchmark.setup()
