@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,9 +13,10 @@ from annotate.models import Basemap, Campaign, Catalogue
 from mlcore.registry import get_system
 from mlcore.split import SIDES
 from review import access
-from review.models import ModelVersion
+from review.models import ModelVersion, Run
 from review.serializers import run_out
 from review.services import datasets, lessons, scores
+from review.services.labels import REGION
 
 RUNS_SHOWN = 30
 VERSIONS_SHOWN = 8
@@ -53,11 +54,8 @@ def _what_can_start(
     return {
         "labels": datasets.preview(campaign),
         "presets": get_system(lessons.SYSTEM).presets,
-        "catalogues": Catalogue.objects.filter(
-            Q(campaign__isnull=True) | Q(campaign__in=seen),
-            body=campaign.body,
-            origin=Catalogue.Origin.IMPORTED,
-        ).order_by("name", "-version"),
+        "catalogues": _label_catalogues(campaign, seen),
+        "last": _last_choice(campaign),
         "foreign_versions": ModelVersion.objects.filter(
             campaign__in=seen, campaign__body=campaign.body, is_current=True
         )
@@ -67,6 +65,31 @@ def _what_can_start(
         .filter(layers__campaign=campaign, kind=Basemap.Kind.ELEVATION)
         .distinct(),
         "urls": {"runs": reverse("review:api_runs", args=[campaign.uid])},
+    }
+
+
+def _label_catalogues(campaign: Campaign, seen: QuerySet[Campaign]) -> QuerySet[Catalogue]:
+    """Imported lists with craters to learn from in the campaign's region, each with how many."""
+    inside = Q(features__geom__bboverlaps=campaign.region, features__diameter_m__gte=campaign.min_diameter_m)
+    return (
+        Catalogue.objects.filter(
+            Q(campaign__isnull=True) | Q(campaign__in=seen),
+            body=campaign.body,
+            origin=Catalogue.Origin.IMPORTED,
+        )
+        .annotate(n_inside=Count("features", filter=inside))
+        .filter(n_inside__gt=0)
+        .order_by("name", "-version")
+    )
+
+
+def _last_choice(campaign: Campaign) -> dict[str, object]:
+    """What the last training learnt from besides people's work: most likely the next one's too."""
+    last = campaign.runs.filter(verb=Run.Verb.TRAIN).order_by("-number").first()
+    config = last.config if last else {}
+    return {
+        "label_catalogues": config.get("label_catalogues", []),
+        "whole_region": config.get("searched") == REGION,
     }
 
 

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from annotate.models import Campaign, Catalogue, Membership, Role, User
+from annotate.services.features import add_features
 from mlcore.api import ModelCard
 from review.models import Dataset, ModelVersion, Run, Subject, Verdict, Workflow
 from review.services import scores
@@ -43,6 +44,8 @@ WORSE = FIGURES | {"recall": 0.5, "by_diameter": [{"from_m": 1500.0, "n_truth": 
 
 @pytest.fixture(autouse=True)
 def people(campaign: Campaign, annotator: User, reviewer: User) -> None:
+    Campaign.objects.update(min_diameter_m=1000.0)
+    campaign.refresh_from_db()
     for user, role in ((annotator, Role.ANNOTATOR), (reviewer, Role.REVIEWER)):
         Membership.objects.create(campaign=campaign, user=user, role=role)
 
@@ -80,6 +83,15 @@ def make_version(campaign: Campaign) -> Callable[..., ModelVersion]:
         )
 
     return make
+
+
+def make_list(
+    name: str, *, campaign: Campaign | None = None, lon: float = 10.0, diameter_m: float = 9000.0
+) -> Catalogue:
+    """An imported list of one crater."""
+    made = Catalogue.objects.create(name=name, body="moon", origin="imported", campaign=campaign)
+    add_features(made, [{"lon": lon, "lat": 5.0, "diameter_m": diameter_m}])
+    return made
 
 
 def page(client: Client, name: str, thing: Campaign | Run) -> str:
@@ -194,9 +206,48 @@ class TestModels:
             name="Closed", body="moon", visibility="private", region=campaign.region
         )
         for name, where in (("Open list", None), ("Secret list", private)):
-            Catalogue.objects.create(name=name, body="moon", origin="imported", campaign=where)
+            make_list(name, campaign=where)
         text = page(client_of(lead), "models", campaign)
         assert "Open list v1" in text and "Secret list" not in text
+
+    def test_lists_of_elsewhere_are_not_offered(self, campaign: Campaign, client_of: ClientOf, lead: User):
+        make_list("Here")
+        make_list("Too small", diameter_m=campaign.min_diameter_m / 2)
+        make_list("Farside", lon=-130.0)
+        catalogues = client_of(lead).get(reverse("review:models", args=[campaign.uid])).context["catalogues"]
+        assert [(catalogue.name, catalogue.n_inside) for catalogue in catalogues] == [("Here", 1)]
+
+    def test_the_last_trainings_lists_are_chosen_already(
+        self, campaign: Campaign, client_of: ClientOf, lead: User
+    ):
+        chosen, _other = make_list("Chosen"), make_list("Other")
+        config = {"label_catalogues": [str(chosen.uid)], "searched": "region"}
+        Run.objects.create(
+            campaign=campaign,
+            number=1,
+            system="crater_detector",
+            verb="train",
+            state="finished",
+            config=config,
+        )
+        text = page(client_of(lead), "models", campaign)
+        assert f'value="{chosen.uid}" checked' in text
+        assert 'value="region" checked' in text
+        assert text.count(" checked") == 2
+
+    def test_a_retraining_is_offered_with_the_new_verdicts(
+        self,
+        campaign: Campaign,
+        make_subjects: Subjects,
+        make_version: Callable[..., ModelVersion],
+        client_of: ClientOf,
+        lead: User,
+    ):
+        make_version(is_current=True)
+        assert "new-verdicts" not in page(client_of(lead), "models", campaign)
+        for subject in make_subjects(2):
+            Verdict.objects.create(subject=subject, answer="confirmed", rule="test")
+        assert "<b>2 verdicts</b> are new since version 1" in page(client_of(lead), "models", campaign)
 
     def test_members_only(self, campaign: Campaign, client_of: ClientOf, stranger: User):
         address = reverse("review:models", args=[campaign.uid])
