@@ -24,7 +24,7 @@ from benchmarks.record import FOLDER, VAR, Result
 from mlcore.errors import TektiteError
 
 ID = "loop.map-tiles"
-CLAIM = "hillshade map tiles through the real view are served at least 3 times as fast as by titiler"
+CLAIM = "Serves hillshade map tiles through the real view at least 3 times as fast as titiler."
 NEEDS_SERVERS = True
 TARGET = "at least 3 times titiler's tiles/s"
 
