@@ -7,6 +7,7 @@ import { interpolate, ngettext } from "tektite/lib/i18n";
 import { capsOf, KeyRegistry } from "tektite/lib/keys";
 import { newUid } from "tektite/lib/uid";
 import { fillUrl } from "tektite/lib/urls";
+import "./node18.js";
 
 /** A stack over one number. */
 function counter() {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { ApiError } from "tektite/lib/api";
 import { SaveQueue } from "tektite/lib/save_queue";
+import { holdTimers } from "./node18.js";
 
 /** The browser's storage, and a server that keeps marks as ours does. */
 class MemoryStorage extends Map {
@@ -67,7 +68,7 @@ const offline = () => new ApiError("No connection.");
 const refusal = (status) => () => new ApiError(`Refused with ${status}.`, { status });
 
 function setUp(context, { server = new Server(), storage = new MemoryStorage(), choice = "mine" } = {}) {
-  context.mock.timers.enable({ apis: ["setTimeout"] });
+  holdTimers(context);
   const events = [];
   const queue = new SaveQueue({
     send: (save) => server.send(save),
@@ -122,7 +123,7 @@ test("without an answer it tries again, ever more slowly, and keeps the save in 
   assert.equal(storage.size, 1);
   for (const wait of [1000, 2000, 4000]) {
     assert.equal(server.marks.size, 0);
-    context.mock.timers.tick(wait);
+    context.clock.tick(wait);
     await turn();
   }
   assert.equal(server.marks.size, 1);
@@ -135,7 +136,7 @@ test("a reload replays what was not saved", async (context) => {
   queue.add(draw());
   queue.add(change({ lat: 3 }, 0));
   await turn();
-  context.mock.timers.reset();
+  context.clock.reset();
 
   const again = setUp(context, { server, storage });
   assert.deepEqual(again.queue.pendingOf("v").map(({ kind }) => kind), ["draw", "change"]);
@@ -149,14 +150,14 @@ test("an answer lost on the way asks nobody and changes nothing twice", async (c
   server.after = [offline, null, offline];
   queue.add(draw());
   await turn();
-  context.mock.timers.tick(1000);
+  context.clock.tick(1000);
   await turn();
   queue.add(change({ lon: 0.1 + 0.2 }));
   await turn();
   server.after = [offline];
   queue.add(remove(2));
   await turn();
-  context.mock.timers.tick(5000);
+  context.clock.tick(5000);
   await turn();
   assert.equal(queue.state, "idle");
   assert.ok(!events.includes("asked"));
@@ -198,7 +199,7 @@ test("not ours to save, or the tile is closed: it stops and waits for a word", a
     queue.discardFirst();
     assert.deepEqual(events, [`dropped draw: Refused with ${status}.`]);
     assert.equal(queue.state, "idle");
-    context.mock.timers.reset();
+    context.clock.reset();
   }
 });
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from django.conf import settings as present
@@ -13,7 +14,7 @@ PRODUCTION = {
     "SECRET_KEY": "a-long-random-string-that-only-this-test-knows-0123456789-äöü",
     "DATABASE_URL": "postgis://app:secret@db.example.org:5433/maps",
     "REDIS_URL": "redis://queue.example.org:6379/1",
-    "MEDIA_ROOT": "/srv/tektite",
+    "MEDIA_ROOT": f"{tempfile.gettempdir()}/tektite-media",
     "ALLOWED_HOSTS": "maps.example.org,www.example.org",
 }
 SAY = """
@@ -46,7 +47,7 @@ def test_it_works_by_environment():
     assert database["ENGINE"] == "django.contrib.gis.db.backends.postgis"
     assert found["CACHES"]["default"]["LOCATION"] == PRODUCTION["REDIS_URL"]
     assert found["CELERY_BROKER_URL"] == PRODUCTION["REDIS_URL"]
-    assert found["MEDIA_ROOT"] == "/srv/tektite"
+    assert found["MEDIA_ROOT"] == PRODUCTION["MEDIA_ROOT"]
     assert found["ALLOWED_HOSTS"] == ["maps.example.org", "www.example.org"]
     assert found["SECRET_KEY"] == PRODUCTION["SECRET_KEY"]
     assert found["DEBUG"] is False
