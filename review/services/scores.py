@@ -70,7 +70,7 @@ def _score(metrics: Mapping[str, Any], name: str) -> Score:
 def _by_diameter(metrics: Mapping[str, Any]) -> dict[str, Score]:
     """Recall of each diameter bin that has craters, by its title; a bin ends where the next begins."""
     bins = metrics.get("by_diameter", [])
-    ends = [entry["from_m"] for entry in bins[1:]] + [None]
+    ends = [*(entry["from_m"] for entry in bins), None][1:]
     return {
         _bin_title(entry["from_m"], end): Score(
             entry["n_truth_hit"] / entry["n_truth"], wilson(entry["n_truth_hit"], entry["n_truth"])
