@@ -75,4 +75,5 @@ class Skill(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.participant} in {self.campaign}: {self.n_found} found, {self.n_missed} missed, {self.n_alone} alone"
+        counts = f"{self.n_found} found, {self.n_missed} missed, {self.n_alone} alone"
+        return f"{self.participant} in {self.campaign}: {counts}"

@@ -54,7 +54,7 @@ def test_the_truth_lies_where_the_ground_is_sunk():
         size_px=256, roughness_deg=0.1, lookalikes_per_megapixel=0, craters_per_megapixel=30, wear=0.0
     )
     world = make_world(parameters, 5)
-    inside = [c for c in world.craters if 20 < min(c.x_px, c.y_px) and max(c.x_px, c.y_px) < 236]
+    inside = [c for c in world.craters if min(c.x_px, c.y_px) > 20 and max(c.x_px, c.y_px) < 236]
     large = [c for c in inside if 12 < c.diameter_px < 40]
     assert large
     y, x = np.mgrid[:256, :256] + 0.5
