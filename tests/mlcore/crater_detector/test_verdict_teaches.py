@@ -61,13 +61,13 @@ def test_rejected_lookalikes_teach_about_unseen_ones(make_dataset: MakeDataset, 
         artifact = str(verbs.train(job, EventLog(out))["artifact"])
         return Searcher.of_artifact(Path(artifact))[0], artifact
 
-    first, artifact = train(make_dataset(plain), 130, None)
+    first, artifact = train(make_dataset(plain), 110, None)
     before, recall_before = scores_at(first, unseen, unseen_lookalikes), scores_at(first, unseen, truth) > 0.5
     assert before.mean() > 0.3, "the first model takes look-alikes for craters"
 
     worlds = [*plain, *(world for world, _ in planted)]
     rejected = [[], [], *(circles for _, circles in planted)]
-    second, _ = train(make_dataset(worlds, rejected), 60, artifact)
+    second, _ = train(make_dataset(worlds, rejected), 45, artifact)
     after, recall_after = scores_at(second, unseen, unseen_lookalikes), scores_at(second, unseen, truth) > 0.5
     assert after.mean() < 0.6 * before.mean()
     assert recall_after.mean() >= recall_before.mean() - 0.02
