@@ -3,10 +3,13 @@
 Every metric quantity of Tektite is computed here, or in PostGIS on the body sphere (see
 `on_body_sphere`). Longitudes and latitudes are degrees, longitude first, east-positive; results
 lie in [-180, 180).
+
+Rims and shapes need shapely, which a machine that only trains may lack: they are loaded at first use.
 """
 
-from mlcore.geodesy.rims import RING_POINTS, circle_from_rim, rim_polygon, rim_polygons, ring
-from mlcore.geodesy.shapes import polygon_area_m2, split_at_antimeridian
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from mlcore.geodesy.sphere import (
     bearing_deg,
     check_circle,
@@ -17,6 +20,15 @@ from mlcore.geodesy.sphere import (
     on_body_sphere,
     unit_vectors,
 )
+
+if TYPE_CHECKING:
+    from mlcore.geodesy.rims import RING_POINTS, circle_from_rim, rim_polygon, rim_polygons, ring
+    from mlcore.geodesy.shapes import polygon_area_m2, split_at_antimeridian
+
+_WITH_SHAPELY = {
+    **dict.fromkeys(("RING_POINTS", "circle_from_rim", "rim_polygon", "rim_polygons", "ring"), "rims"),
+    **dict.fromkeys(("polygon_area_m2", "split_at_antimeridian"), "shapes"),
+}
 
 __all__ = [
     "RING_POINTS",
@@ -35,3 +47,9 @@ __all__ = [
     "split_at_antimeridian",
     "unit_vectors",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_SHAPELY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_WITH_SHAPELY[name]}"), name)

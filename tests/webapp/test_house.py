@@ -155,3 +155,10 @@ def test_mlcore_runs_without_a_web_framework():
 def test_the_seam_is_light():
     loaded = loaded_after("import mlcore.api, mlcore.registry")
     assert not loaded & {"torch", "torchvision", *rules.FRAMEWORKS}
+
+
+def test_training_needs_no_raster_library():
+    """A GPU machine with torch, numpy, scipy and pyproj is enough for a frozen dataset."""
+    loaded = loaded_after("import mlcore.crater_detector.verbs")
+    assert "torch" in loaded
+    assert not loaded & {"rasterio", "shapely", *rules.FRAMEWORKS}
