@@ -65,7 +65,13 @@ def _dataset(folder: Path, regions: list[str], hidden: str | None, worlds: int, 
         for sample in _samples(regions, hidden, worlds, world_px, to):
             yield replace(sample, side=np.where(sample.side == TEST, TRAIN, sample.side).astype(np.uint8))
 
-    return folds.frozen(folder, given_to_training, block_deg=BLOCK_DEG, min_diameter_m=lunar.MIN_DIAMETER_M)
+    return folds.frozen(
+        folder,
+        given_to_training,
+        block_deg=BLOCK_DEG,
+        min_diameter_m=lunar.MIN_DIAMETER_M,
+        provenance={"held_out": hidden or "tycho"},
+    )
 
 
 def fold_dataset(held_out: str) -> Path:
