@@ -31,7 +31,8 @@ RECALL, PRECISION = 0.85, 0.80
 # given to training, for the fold is tested on another region.
 BLOCK_DEG = 2.5
 WORLDS, WORLD_PX = 4, 1024
-STEPS = 3000
+STEPS = 5000
+VIEWS = 4
 SEED = 1
 
 
@@ -131,7 +132,7 @@ def _fold(held_out: str) -> tuple[dict[str, object], dict[str, object]]:
     """Ours and the peer on one region held out."""
     region = lunar.load_region(held_out)
     dataset = fold_dataset(held_out)
-    artifact, times = folds.trained(FOLDER / held_out, dataset, {"steps": STEPS}, SEED)
+    artifact, times = folds.trained(FOLDER / held_out, dataset, {"steps": STEPS, "views": VIEWS}, SEED)
     threshold = _threshold(held_out, artifact, dataset)
     card_threshold = api.read_card(artifact).threshold
     ours = _compared(region, folds.search(artifact, region.path, region.grid, lunar.MIN_DIAMETER_M))
