@@ -27,6 +27,8 @@ SMALLER_MAY_MATCH = 0.94
 LEAST_TO_CALIBRATE = 30
 # Fewer than even chances that it exists: finding it is neither right nor wrong.
 LEAST_WEIGHT_OF_TRUTH = 0.5
+# Fewer than even chances that it exists: finding it is neither right nor wrong.
+LEAST_WEIGHT_OF_TRUTH = 0.5
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,11 @@ class _Place:
     truths: dict[int, tuple[float, float, float, bool]] = field(default_factory=dict)
 
     def add_truth(self, sample: Sample, code: int) -> None:
-        """Take in a sample's craters; asked are those centred on the side and wholly on the grid."""
+        """Take in a sample's craters; asked are sure ones, centred on the side and wholly on the grid."""
         for circle in sample.craters:
             known = self.truths.get(circle.number)
-            is_asked = side_at(sample, circle) == code and _inside(sample, circle)
+            is_sure = circle.weight >= LEAST_WEIGHT_OF_TRUTH
+            is_asked = is_sure and side_at(sample, circle) == code and _inside(sample, circle)
             self.truths[circle.number] = (
                 *_on_body(sample.grid, sample, circle),
                 is_asked or bool(known and known[3]),

@@ -1,12 +1,22 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from mlcore.api import PredictJob, Window
 from mlcore.crater_detector.config import PRESETS
-from mlcore.crater_detector.evaluation import Scored, choose_threshold, fit_calibration, metrics
+from mlcore.crater_detector.evaluation import (
+    Scored,
+    choose_threshold,
+    fit_calibration,
+    metrics,
+    score_sides,
+)
 from mlcore.crater_detector.model import CraterDetector
 from mlcore.crater_detector.predict import Searcher, calibrate, logit, uncertainty_of, whole
+from mlcore.dataset import Dataset
 
 GRID = PredictJob.example().grid
 QUICK = PRESETS["quick"]
@@ -86,3 +96,27 @@ def test_metrics_count_by_diameter():
     assert (result["recall"], result["precision"]) == (0.5, 0.5)
     assert [row["n_truth_hit"] for row in result["by_diameter"]] == [1, 0, 0, 0]  # type: ignore[attr-defined]
     assert metrics(Scored(*(np.empty(0),) * 4), 0.5) is None
+
+
+def test_craters_that_most_people_doubt_are_not_asked_for(dataset: Path):
+    doubted = [
+        replace(sample, craters=[replace(circle, weight=0.4) for circle in sample.craters])
+        for sample in Dataset(dataset)
+    ]
+    sure, none = (
+        score_sides(Searcher(Fixed(QUICK)), list(samples), ["test"])["test"]
+        for samples in (Dataset(dataset), doubted)
+    )
+    assert len(sure.truth_score) > 0 and len(none.truth_score) == 0
+
+
+def test_only_what_is_centred_on_the_side_is_asked_for(dataset: Path):
+    samples = list(Dataset(dataset))
+    found = score_sides(Searcher(Fixed(QUICK)), samples, ["train", "validation", "test"])
+    numbers = {
+        (sample.grid, circle.number)
+        for sample in samples
+        for circle in sample.craters
+        if circle.diameter_px >= sample.min_diameter_px
+    }
+    assert 0 < sum(len(scored.truth_score) for scored in found.values()) <= len(numbers)
