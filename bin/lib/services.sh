@@ -32,15 +32,18 @@ alive() { kill -0 -- "-$1" 2>/dev/null; }
 
 # A worker that gets QUIT puts its task back into the queue, for the next start; TERM would wait for its end.
 stop_services() {
-  local name pid deadline=$((SECONDS + 20))
+  local name pid patience begun=$SECONDS
   for name in "${!SERVICES[@]}"; do
     case $name in
       worker-*) kill -QUIT "${SERVICES[$name]}" 2>/dev/null || true ;;
       *) kill -TERM "${SERVICES[$name]}" 2>/dev/null || true ;;
     esac
   done
-  for pid in "${SERVICES[@]}"; do
-    while alive "$pid" && ((SECONDS < deadline)); do sleep 0.1; done
+  for name in "${!SERVICES[@]}"; do
+    pid=${SERVICES[$name]}
+    # The others hold nothing that could be lost; on a busy machine Python takes long to take itself apart.
+    patience=$([[ $name == worker-* ]] && echo 20 || echo 8)
+    while alive "$pid" && ((SECONDS - begun < patience)); do sleep 0.1; done
     ! alive "$pid" || kill -KILL -- "-$pid" 2>/dev/null || true
   done
   SERVICES=()
