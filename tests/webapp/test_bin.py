@@ -125,7 +125,7 @@ class Started:
 
     def end(self) -> int:
         """Its exit status, once it has ended."""
-        self.said += self.process.communicate(timeout=60)[0]
+        self.said += self.process.communicate(timeout=120)[0]
         return self.process.returncode
 
     def stop(self, how: signal.Signals) -> int:
@@ -134,6 +134,7 @@ class Started:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_it_works(home: Path):
     port = free_port()
     started = Started(home, port)
@@ -163,6 +164,7 @@ def test_it_works(home: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_service_that_ends_by_itself_ends_everything_and_is_named(home: Path):
     started = Started(home, free_port())
     beat = next(line.split(":")[0] for line in processes_of(home) if " beat " in line)
