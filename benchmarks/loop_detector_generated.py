@@ -23,7 +23,7 @@ PEER_F1_LIMIT = 0.60
 BLOCK_DEG = 0.5
 SEED = 1
 VIEWS = 4
-TRAIN_SEEDS, PEER_SEEDS, TEST_SEEDS = range(100, 106), range(200, 202), range(300, 303)
+TRAIN_SEEDS, PEER_SEEDS, TEST_SEEDS = range(100, 124), range(200, 202), range(300, 303)
 
 
 def _samples(folder: Path, seeds: range, size_px: int) -> Iterator[Sample]:

@@ -27,8 +27,12 @@ SMALLER_MAY_MATCH = 0.94
 LEAST_TO_CALIBRATE = 30
 # Fewer than even chances that it exists: finding it is neither right nor wrong.
 LEAST_WEIGHT_OF_TRUTH = 0.5
+# Thresholds whose F1 is this share of the best are as good as the best.
+PLATEAU = 0.99
 # Fewer than even chances that it exists: finding it is neither right nor wrong.
 LEAST_WEIGHT_OF_TRUTH = 0.5
+# Thresholds whose F1 is this share of the best are as good as the best.
+PLATEAU = 0.99
 
 
 @dataclass(frozen=True)
@@ -195,12 +199,17 @@ def fit_calibration(scored: Scored) -> tuple[float, float]:
 
 
 def choose_threshold(scored: Scored, *, fallback: float = 0.5) -> float:
-    """The score at which F1 is highest, halfway to the next lower; fallback where nothing can be said."""
-    scores = np.unique(scored.score)
-    if not len(scored.truth_score) or not len(scores):
+    """The middle of the scores at which F1 is within 1 % of its best; fallback where nothing can be said.
+
+    The curve is flat at its top, and where exactly it peaks is chance: the middle carries over to new places
+    better than the peak.
+    """
+    if not len(scored.truth_score) or not len(scored.score):
         return fallback
-    middles = np.concatenate([scores[:1] / 2, [(a + b) / 2 for a, b in pairwise(scores)]])
-    return float(middles[int(np.argmax([scored.tally(middle).f1 for middle in middles]))])
+    thresholds = np.linspace(0.01, 0.99, 197)
+    f1 = np.array([scored.tally(float(threshold)).f1 for threshold in thresholds])
+    good = thresholds[f1 >= PLATEAU * f1.max()]
+    return float((good[0] + good[-1]) / 2)
 
 
 def metrics(scored: Scored, threshold: float) -> dict[str, object] | None:
