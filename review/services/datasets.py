@@ -20,7 +20,6 @@ from review.services.labels import (
     TILES,
     Source,
     gather,
-    min_diameter_m,
     settled_features,
     verdicts_of,
 )
@@ -37,6 +36,17 @@ def check(campaign: Campaign, *, label_catalogues: Sequence[Catalogue] = (), sea
                 % {"name": catalogue.name, "other": catalogue.body, "body": campaign.body},
                 code="wrong_body",
             )
+        if catalogue.origin == Catalogue.Origin.PREDICTED:
+            raise InvalidInput(
+                _("“%(name)s” is what a model proposed; labels come from people. Choose another catalogue.")
+                % {"name": catalogue.name},
+                code="labels_predicted",
+            )
+    if searched == REGION and not label_catalogues:
+        raise InvalidInput(
+            _("The whole region counts as searched only where a catalogue lists its craters; choose one."),
+            code="no_labels",
+        )
     if not counts["searched"]:
         raise InvalidInput(
             _(
@@ -123,7 +133,7 @@ def freeze(
             system=system,
             body=campaign.body,
             block_deg=campaign.split_block_deg,
-            min_diameter_m=min_diameter_m(campaign),
+            min_diameter_m=sources[0].min_diameter_m,
             provenance=_provenance(campaign, sources, label_catalogues, searched),
         )
     except BaseException:
@@ -141,7 +151,7 @@ def _samples(campaign: Campaign, sources: Sequence[Source], progress: Callable[[
             craters=source.craters,
             negatives=source.negatives,
             block_deg=campaign.split_block_deg,
-            min_diameter_m=min_diameter_m(campaign),
+            min_diameter_m=source.min_diameter_m,
         ):
             progress()
             yield sample

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from numpy.typing import NDArray
 
 from annotate.models import Basemap, Campaign, Catalogue, Feature
@@ -43,6 +43,7 @@ class Source:
     shown: list[PixelBox] = field(default_factory=list)
     craters: list[GroundCircle] = field(default_factory=list)
     negatives: list[GroundCircle] = field(default_factory=list)
+    min_diameter_m: float = 0.0
 
 
 @dataclass
@@ -60,9 +61,19 @@ class _Labels:
         self.circles += circles
 
 
-def min_diameter_m(campaign: Campaign) -> float:
-    """The smallest crater of which the campaign's labels are complete."""
-    return campaign.min_diameter_m or SMALLEST_SEEN_PX * float(campaign.grid["resolution_m_per_px"])
+def min_diameter_m(campaign: Campaign, label_catalogues: Sequence[Catalogue], searched: str) -> float:
+    """The smallest crater of which the labels are complete.
+
+    The campaign's own limit; without one what people can see, or where the region counts as searched by
+    lists, the smallest that these have.
+    """
+    if campaign.min_diameter_m:
+        return campaign.min_diameter_m
+    seen_m = SMALLEST_SEEN_PX * float(campaign.grid["resolution_m_per_px"])
+    if searched != REGION:
+        return seen_m
+    listed = _listed(campaign, label_catalogues).aggregate(least=Min("diameter_m"))["least"]
+    return max(seen_m, listed or 0.0)
 
 
 def gather(
@@ -85,6 +96,7 @@ def gather(
     craters, negatives = _labels(campaign, own, verdicts, label_catalogues)
     for source in sources.values():
         source.craters, source.negatives = craters, negatives
+        source.min_diameter_m = min_diameter_m(campaign, label_catalogues, searched)
     return list(sources.values())
 
 
@@ -97,8 +109,7 @@ def _labels(
     labels.add(_circles(v.feature for v in verdicts if v.feature is not None))
     labels.add(_circles(settled_features(campaign)), unless=negatives)
     for catalogue in label_catalogues:
-        inside = catalogue.features.filter(geom__bboverlaps=campaign.region)
-        labels.add(_circles(inside.exclude(status=Feature.Status.REJECTED)), unless=negatives)
+        labels.add(_circles(_listed(campaign, [catalogue])), unless=negatives)
     # What nobody has decided is neither a crater nor ground: with no weight it teaches nothing.
     labels.add(_circles(_undecided(campaign, own, verdicts), weight=0.0), unless=negatives)
     return sorted(labels.circles, key=_order), sorted(negatives, key=_order)
@@ -150,6 +161,11 @@ def _sides_of(box: PixelBox, grid: Grid, block_deg: float) -> set[int]:
 def _inside(boxes: Sequence[PixelBox], grid: Grid, feature: Feature) -> bool:
     x, y = (float(value) for value in grid.pixel(feature.lon, feature.lat))
     return any(0 <= x - box.x_px < box.width_px and 0 <= y - box.y_px < box.height_px for box in boxes)
+
+
+def _listed(campaign: Campaign, catalogues: Sequence[Catalogue]) -> QuerySet[Feature]:
+    inside = Feature.objects.filter(catalogue__in=catalogues, geom__bboverlaps=campaign.region)
+    return inside.exclude(status=Feature.Status.REJECTED)
 
 
 def settled_features(campaign: Campaign) -> QuerySet[Feature]:

@@ -156,13 +156,13 @@ def region(terrain: Basemap, lead: User) -> Campaign:
 
 @pytest.fixture
 def truth(region: Campaign, world: World) -> Catalogue:
-    """The world's craters as an imported catalogue of the campaign."""
+    """The world's craters that the campaign wants, as an imported catalogue of it."""
     grid = Grid.from_json(region.grid)
     catalogue = Catalogue.objects.create(
         name="Exact truth", body="moon", origin=Catalogue.Origin.IMPORTED, campaign=region, synthetic=True
     )
     rows = on_body(world.craters, grid)
-    inside = np.abs(rows[:, :2] - [10.0, 0.0]).max(axis=1) < 0.84
+    inside = (np.abs(rows[:, :2] - [10.0, 0.0]).max(axis=1) < 0.84) & (rows[:, 2] >= region.min_diameter_m)
     add_features(
         catalogue,
         [dict(zip(("lon", "lat", "diameter_m"), map(float, row), strict=True)) for row in rows[inside]],

@@ -10,7 +10,7 @@ from annotate.models import Basemap, Campaign, Catalogue, Membership, Role, User
 from annotate.services.features import add_features
 from annotate.services.participants import participant_of
 from review import tasks
-from review.models import Classification, Run, Subject, Workflow
+from review.models import Classification, ModelVersion, Run, Subject, Workflow
 from review.services import runs
 from review.services.policies import candidates
 
@@ -139,24 +139,23 @@ def test_when_all_is_judged_it_says_so(desk: Workflow, client_of: ClientOf, revi
     assert (none["subject"], none["reason"]) == (None, "none")
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"answer": "maybe"}, "is no answer"),
-        ({"answer": "reject"}, "needs one of these reasons"),
-        ({"answer": "edit", "payload": {"lon": 1}}, "needs numbers"),
-        ({"answer": "edit", "payload": {"lon": 10, "lat": 95, "diameter_m": 1000}}, "Latitude 95"),
-        ({"uid": "no"}, "uid"),
-        ({"duration_ms": -1}, "duration_ms"),
-        ({"payload": [1]}, "payload"),
-    ],
-)
-def test_a_wrong_answer_is_refused_in_words(
-    desk: Workflow, client_of: ClientOf, reviewer: User, change: dict, words: str
-):
-    subject = desk.subjects.first()
-    body = {"uid": str(uuid4()), "subject": str(subject.uid), "answer": "accept"} | change
-    assert words in refused(client_of(reviewer), f"workflows/{desk.uid}/classifications", 400, **body)
+WRONG_ANSWERS: list[tuple[dict, str]] = [
+    ({"answer": "maybe"}, "is no answer"),
+    ({"answer": "reject"}, "needs one of these reasons"),
+    ({"answer": "edit", "payload": {"lon": 1}}, "needs numbers"),
+    ({"answer": "edit", "payload": {"lon": 10, "lat": 95, "diameter_m": 1000}}, "Latitude 95"),
+    ({"uid": "no"}, "uid"),
+    ({"duration_ms": -1}, "duration_ms"),
+    ({"payload": [1]}, "payload"),
+]
+
+
+def test_a_wrong_answer_is_refused_in_words(desk: Workflow, client_of: ClientOf, reviewer: User):
+    body = {"uid": str(uuid4()), "subject": str(desk.subjects.first().uid), "answer": "accept"}
+    client = client_of(reviewer)
+    for change, words in WRONG_ANSWERS:
+        message = refused(client, f"workflows/{desk.uid}/classifications", 400, **(body | change))
+        assert words in message
     assert not Classification.objects.exists()
 
 
@@ -205,31 +204,65 @@ def test_a_lead_starts_a_training(
     )
 
 
-@pytest.mark.parametrize(
-    ("wish", "status", "words"),
-    [
-        ({"verb": "train"}, 400, "no tile of “Synthetic region” is settled"),
-        ({"verb": "train", "system": "oracle"}, 400, "no learning system 'oracle'"),
-        ({"verb": "train", "preset": "best"}, 400, "no preset 'best'"),
-        ({"verb": "train", "label_catalogues": [str(uuid4())]}, 404, "no catalogue"),
-        ({"verb": "predict"}, 400, "No model version is current"),
-        ({"verb": "predict", "model_version": str(uuid4())}, 404, "no model version"),
-        ({"verb": "predict", "basemap": str(uuid4())}, 404, "no basemap"),
-        ({"verb": "dance"}, 400, "dance"),
-    ],
-)
+WRONG_WISHES: list[tuple[dict, int, str]] = [
+    ({"verb": "train"}, 400, "no tile of “Synthetic region” is settled"),
+    ({"verb": "train", "system": "oracle"}, 400, "no learning system 'oracle'"),
+    ({"verb": "train", "preset": "best"}, 400, "no preset 'best'"),
+    ({"verb": "train", "label_catalogues": [str(uuid4())]}, 404, "no catalogue"),
+    ({"verb": "predict"}, 400, "No model version is current"),
+    ({"verb": "predict", "model_version": str(uuid4())}, 404, "no model version"),
+    ({"verb": "predict", "basemap": str(uuid4())}, 404, "no basemap"),
+    ({"verb": "dance"}, 400, "dance"),
+]
+
+
 def test_a_run_that_cannot_be_is_refused_in_words(
-    region: Campaign,
+    region: Campaign, client_of: ClientOf, lead: User, enqueued: list[str]
+):
+    client = client_of(lead)
+    for wish, status, words in WRONG_WISHES:
+        assert words in refused(client, f"campaigns/{region.uid}/runs", status, **wish)
+    assert enqueued == []
+    assert not Run.objects.exists()
+
+
+def test_a_lead_promotes_and_it_predicts_at_once(
+    make_version: Callable[..., ModelVersion], client_of: ClientOf, lead: User, enqueued: list[str]
+):
+    version = make_version()
+    promoted = post(client_of(lead), f"model-versions/{version.uid}/promote")
+    run = Run.objects.get(verb="predict")
+    assert promoted == {
+        "uid": str(version.uid),
+        "number": 1,
+        "is_current": True,
+        "prediction": str(run.uid),
+    }
+    # Several copies of the message, for several workers to share the windows.
+    assert set(enqueued) == {"review.tasks.predict_task"}
+    told = client_of(lead).get(f"/api/v1/runs/{version.run.uid}").json()
+    assert (told["version"]["number"], told["version"]["is_current"]) == (1, True)
+
+
+def test_a_lead_predicts_with_a_version_of_another_campaign_over_its_raster(
+    make_version: Callable[..., ModelVersion],
+    campaign: Campaign,
     client_of: ClientOf,
     lead: User,
     enqueued: list[str],
-    wish: dict,
-    status: int,
-    words: str,
 ):
-    assert words in refused(client_of(lead), f"campaigns/{region.uid}/runs", status, **wish)
-    assert enqueued == []
-    assert not Run.objects.exists()
+    version = make_version()
+    terrain = Basemap.objects.get(kind="elevation")
+    started = post(
+        client_of(lead),
+        f"campaigns/{campaign.uid}/runs",
+        verb="predict",
+        model_version=str(version.uid),
+        basemap=str(terrain.uid),
+    )
+    run = Run.objects.get(uid=started["uid"])
+    assert (run.campaign, run.model_version, run.basemap) == (campaign, version, terrain)
+    assert run.windows.exists()
 
 
 def test_another_campaigns_private_basemap_is_not_found(
@@ -260,14 +293,13 @@ def test_a_run_tells_what_is_new_since_last_time(region: Campaign, client_of: Cl
     assert post(client, f"runs/{run.uid}/cancel")["state"] == "cancelling"
 
 
-@pytest.mark.parametrize("role", [None, "stranger", "annotator", "reviewer"])
 def test_only_a_lead_starts_stops_and_promotes(
-    desk: Workflow, client_of: ClientOf, make_user: Callable[..., User], role: str | None
+    campaign: Campaign, client_of: ClientOf, annotator: User, reviewer: User, stranger: User
 ):
-    region = desk.campaign
-    who = User.objects.filter(username=role).first() or (make_user(role) if role else None)
-    run = runs.create(campaign=region, system="crater_detector", verb="train", requested_by=None)
-    client = client_of(who)
-    for path in (f"campaigns/{region.uid}/runs", f"runs/{run.uid}/cancel"):
-        refused(client, path, 401 if who is None else 403)
+    Membership.objects.create(campaign=campaign, user=annotator, role=Role.ANNOTATOR)
+    Membership.objects.create(campaign=campaign, user=reviewer, role=Role.REVIEWER)
+    run = runs.create(campaign=campaign, system="crater_detector", verb="train", requested_by=None)
+    for who in (None, stranger, annotator, reviewer):
+        for path in (f"campaigns/{campaign.uid}/runs", f"runs/{run.uid}/cancel"):
+            refused(client_of(who), path, 401 if who is None else 403)
     assert Run.objects.get().state == "queued"
