@@ -8,11 +8,22 @@ and the test that walks every URL × role reads the same rows.
 from collections.abc import Mapping
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from annotate.models import Basemap, Campaign, Catalogue, Mark, Membership, Participant, Role, User, Visit
+from annotate.models import (
+    Basemap,
+    Campaign,
+    Catalogue,
+    Feature,
+    Mark,
+    Membership,
+    Participant,
+    Role,
+    User,
+    Visit,
+)
 from annotate.models.basemap import BasemapQuerySet
 from annotate.services.participants import participant_of
 from mlcore.errors import NotAllowed, NotFound
@@ -245,12 +256,12 @@ def get_catalogue(request: HttpRequest, uid: UUID) -> Catalogue:
 
 
 def overlays_for(user: User, campaign: Campaign) -> QuerySet[Catalogue]:
-    """The catalogues that may lie over the campaign's imagery; none for those who draw blind."""
+    """The campaign's catalogues, and lists of everybody's that reach into its region; none for the blind."""
     if is_blind(user, campaign):
         return Catalogue.objects.none()
-    return Catalogue.objects.filter(Q(campaign=campaign) | Q(campaign=None, body=campaign.body)).order_by(
-        "pk"
-    )
+    here = Feature.objects.filter(catalogue=OuterRef("pk"), geom__bboverlaps=campaign.region)
+    lists = Q(campaign=None, body=campaign.body) & Exists(here)
+    return Catalogue.objects.filter(Q(campaign=campaign) | lists).order_by("pk")
 
 
 def get_overlay(request: HttpRequest, campaign: Campaign, uid: str) -> Catalogue:

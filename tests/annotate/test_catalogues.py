@@ -289,6 +289,14 @@ class TestWhoSees:
         assert not access.overlays_for(annotator, campaign).exists()
         assert set(access.overlays_for(lead, campaign)) == {listed, found}
 
+    def test_everybodys_lists_lie_over_the_ground_that_they_list(
+        self, campaign: Campaign, lead: User
+    ) -> None:
+        here, farside = (make_catalogue(0, name=name) for name in ("Here", "Farside"))
+        for catalogue, lon in ((here, 10.3), (farside, -130.0)):
+            add_features(catalogue, [{"lon": lon, "lat": 4.7, "diameter_m": 2000.0}])
+        assert list(access.overlays_for(lead, campaign)) == [here]
+
     def test_imported_lists_are_seen_but_not_laid_under_the_pencil(
         self, campaign: Campaign, annotator: User, client_of: Callable[[User | None], Client]
     ) -> None:
