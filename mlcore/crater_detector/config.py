@@ -61,7 +61,7 @@ class Config:
     head_bins: int = 3
     roi_batch: int = 64
     roi_positive_share: float = 0.25
-    negative_weight: float = 3.0
+    negative_weight: float = 2.0
     nms_iou: float = 0.3
     min_px: float = 14.0
     max_px: float = 92.0

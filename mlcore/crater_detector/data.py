@@ -124,8 +124,9 @@ class TrainingCrops:
 
     # Of the crops, this share shows a crater or a rejected proposal for certain.
     AIMED_SHARE = 0.8
-    # A rejected proposal is aimed at this many times as often as a crater, for there are few.
-    NEGATIVE_AIM = 2.0
+    # A rejected proposal is aimed at this many times as often as a crater: with more, and with more weight in
+    # the loss, worn craters are given up together with what was rejected.
+    NEGATIVE_AIM = 1.0
 
     def __init__(self, samples: Sequence[Sample], config: Config) -> None:
         self._config = config
