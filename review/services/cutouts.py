@@ -6,7 +6,6 @@ from io import BytesIO
 from typing import TypedDict
 
 import numpy as np
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from mlcore.raster.grid import Grid
 from mlcore.raster.map_tiles import to_grey
 from review.models import Subject
 from review.services import rasters
+from review.services.known import known_craters
 from review.services.labels import SHOWN_DIAMETERS
 
 SIZE_PX = 600
@@ -33,7 +33,6 @@ RIM_POINTS = 72
 PROFILE_POINTS = 97
 # A known crater is worth naming within this many diameters, and of a comparable size.
 NEAR_DIAMETERS, COMPARABLE = 2.5, 4.0
-KNOWN = (Catalogue.Origin.IMPORTED, Catalogue.Origin.CONSENSUS, Catalogue.Origin.REVIEWED)
 
 
 class LayerOut(TypedDict):
@@ -149,15 +148,12 @@ def nearest_known(subject: Subject) -> NearestOut | None:
     radius_m = get_body(campaign.body).radius_m
     reach_m = min(2 * NEAR_DIAMETERS * feature.diameter_m, 0.9 * geodesy.max_diameter_m(radius_m))
     near = (
-        Feature.objects.filter(
-            Q(catalogue__campaign=campaign) | Q(catalogue__campaign__isnull=True),
-            catalogue__origin__in=KNOWN,
-            catalogue__body=campaign.body,
+        known_craters(campaign)
+        .filter(
             geom__intersects=rim(feature.lon, feature.lat, reach_m, campaign.body),
             diameter_m__gte=feature.diameter_m / COMPARABLE,
             diameter_m__lte=feature.diameter_m * COMPARABLE,
         )
-        .exclude(status=Feature.Status.REJECTED)
         .select_related("catalogue")
         .defer("geom")
     )

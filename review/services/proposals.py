@@ -25,6 +25,7 @@ from mlcore.active.uncertainty import instructiveness
 from mlcore.bodies import BODY_SPHERE_SRID, get_body
 from mlcore.catalogues.matching import match
 from review.models import Run, Subject, Verdict, Workflow
+from review.services.known import known_craters
 from review.services.policies import candidates
 
 T = TypeVar("T")
@@ -40,7 +41,6 @@ REACH_SHARE = 0.1
 DOUBTFUL, NEAR_THRESHOLD = 0.5, 0.15
 WHY_RANDOM = "a random one"
 WHY_WEAK = "a random one, slightly below the threshold"
-KNOWN = (Catalogue.Origin.IMPORTED, Catalogue.Origin.CONSENSUS, Catalogue.Origin.REVIEWED)
 
 
 @dataclass(frozen=True)
@@ -133,15 +133,11 @@ def _why(score: float, doubt: float, threshold: float) -> str:
 def _unknown(run: Run, features: Sequence[Feature]) -> list[Feature]:
     """Link what is known or was rejected before; the features that nobody has decided on."""
     campaign = run.campaign
-    here = Feature.objects.filter(geom__bboverlaps=run.basemap.footprint).defer("geom")
-    known = here.filter(
-        Q(catalogue__campaign=campaign) | Q(catalogue__campaign__isnull=True),
-        catalogue__origin__in=KNOWN,
-        catalogue__body=campaign.body,
-    ).exclude(status=Feature.Status.REJECTED)
-    rejected = here.filter(
-        subjects__workflow__campaign=campaign, subjects__verdict__answer=Verdict.Answer.REJECTED
-    )
+    here = Q(geom__bboverlaps=run.basemap.footprint)
+    known = known_craters(campaign).filter(here).defer("geom")
+    rejected = Feature.objects.filter(
+        here, subjects__workflow__campaign=campaign, subjects__verdict__answer=Verdict.Answer.REJECTED
+    ).defer("geom")
     left = _link(features, known, campaign.body)
     # A rejected circle says nothing of one that is clearly larger or smaller at the same place.
     left = _link(left, rejected, campaign.body, status=Feature.Status.REJECTED, min_iou=SAME_CIRCLE_IOU)

@@ -223,6 +223,18 @@ def test_what_is_known_is_linked_and_not_asked(run: Run, script: Play, region: C
     assert not Subject.objects.filter(feature=linked).exists()
 
 
+def test_the_truth_of_made_up_terrain_is_nobodys_knowledge(run: Run, script: Play, region: Campaign):
+    truth = Catalogue.objects.create(
+        name="t", body="moon", origin=Catalogue.Origin.IMPORTED, campaign=region, synthetic=True
+    )
+    add_features(truth, [{"lon": 10.002, "lat": 0.0, "diameter_m": 3900.0}])
+    script(SEARCH)
+    prediction.execute(run.pk, "w")
+    run.refresh_from_db()
+    assert not run.catalogue.features.filter(same_as__isnull=False).exists()
+    assert Subject.objects.filter(feature__score=0.9).exists()
+
+
 def test_what_was_rejected_before_stays_rejected_and_what_was_not_judged_is_replaced(
     run: Run, script: Play, version: ModelVersion, person: Callable[[str], Participant]
 ):
