@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from django.utils import timezone
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from annotate.models import Basemap, Campaign, Catalogue, Participant, User, Visit
 from annotate.services import basemaps, consensus, conversions, leases, marks
@@ -36,7 +37,7 @@ MOON_M = 1_737_400.0
 SIZE_PX, RESOLUTION_M, MIN_DIAMETER_M = 640, 100.0, 1600.0
 # Bounded by steps, not by seconds: a busy machine takes longer and learns the same.
 FIRST = {"steps": 280, "batch_size": 2, "crop_px": 160, "views": 1}
-SECOND = FIRST | {"steps": 200}
+SECOND = FIRST | {"steps": 320}
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,23 @@ def judge_all(ground: Ground, reviewer: Participant) -> None:
         )
 
 
+def has_fallen(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> bool:
+    """Whether more places were lost than won beyond chance (McNemar's exact test, one-sided, at 5 %).
+
+    Two trainings differ in a crater or two of 35 by the processor's rounding alone; comparing bare counts
+    fails on one machine and passes on the next. Five lost and none won is a fall.
+    """
+    lost, won = int((before & ~after).sum()), int((~before & after).sum())
+    return lost > won and binomtest(lost, lost + won, alternative="greater").pvalue < 0.05
+
+
+def test_a_fall_is_seen_beyond_chance():
+    before = np.arange(35) < 28
+    assert has_fallen(before, np.arange(35) < 23)
+    assert not has_fallen(before, np.arange(35) < 27)
+    assert not has_fallen(before, np.arange(35) < 30)
+
+
 def test_the_verdict_teaches(ground: Ground, lead: User, annotator: User, reviewer: User):
     owner = participant_of(lead)
     unseen = ground.sinks[~ground.trained_on(ground.sinks)]
@@ -201,7 +219,7 @@ def test_the_verdict_teaches(ground: Ground, lead: User, annotator: User, review
     # At the same threshold: one chosen anew on a handful of validation craters would add its own noise.
     sinks_after, craters_after = scores_of(second, unseen), scores_of(second, held_out) >= threshold
     assert sinks_after.mean() < 0.5 * sinks_before.mean()
-    assert craters_after.sum() >= craters_before.sum()
+    assert not has_fallen(craters_before, craters_after)
 
     beside = second.card["compared_with"]
     assert beside["number"] == 1
