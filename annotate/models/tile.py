@@ -66,6 +66,12 @@ class VisitQuerySet(models.QuerySet["Visit"]):
             Q(state=Visit.State.SUBMITTED) | Q(state=Visit.State.LEASED, lease_expires_at__gt=timezone.now())
         )
 
+    def taken_away(self) -> Self:
+        """Those that ended without their owner's wish."""
+        return self.filter(
+            state=Visit.State.RETURNED, ending__in=(Visit.Ending.RAN_OUT, Visit.Ending.RELEASED)
+        )
+
 
 class Visit(models.Model):
     """One participant's work on one tile; leases are evaluated at hand-out, never by a timer."""
@@ -74,6 +80,13 @@ class Visit(models.Model):
         LEASED = "leased", _("Leased")
         SUBMITTED = "submitted", _("Submitted")
         RETURNED = "returned", _("Returned")
+
+    class Ending(models.TextChoices):
+        """How a returned visit ended; one that was not given back by its owner may come again."""
+
+        GIVEN_BACK = "given_back", _("Given back")
+        RAN_OUT = "ran_out", _("The lease ran out and others took the place")
+        RELEASED = "released", _("Released by a lead")
 
     id = models.BigAutoField(primary_key=True)
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -84,7 +97,11 @@ class Visit(models.Model):
     lease_expires_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True, blank=True)
     searched_empty = models.BooleanField(default=False)
+    ending = models.CharField(max_length=16, choices=Ending, blank=True)
     return_reason = models.CharField(max_length=200, blank=True)
+    released_by = models.ForeignKey(
+        Participant, null=True, blank=True, on_delete=models.SET_NULL, related_name="released_visits"
+    )
 
     objects = VisitQuerySet.as_manager()
 

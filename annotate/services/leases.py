@@ -9,10 +9,10 @@ Locks are taken in one order, participant, campaign, tile, visit, so that nobody
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from django.utils.formats import time_format
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign, Participant, Tile, Visit
@@ -42,14 +42,12 @@ def _resumed(campaign: Campaign, participant: Participant) -> Visit | None:
         locked = lock(visit)
         if _has_place(locked):
             return _renew(locked)
-        locked.state = Visit.State.RETURNED
-        locked.return_reason = "the lease ran out and the place was taken"
-        locked.save(update_fields=["state", "return_reason"])
+        end(locked, Visit.Ending.RAN_OUT)
     return None
 
 
 def _fresh(campaign: Campaign, participant: Participant) -> Visit | None:
-    """A new visit to a tile with a free place that the person has never had."""
+    """A visit to a tile with a free place: a new one, else one that was once taken from the person."""
     full: set[int] = set()
     while True:
         free = open_to(campaign, participant).exclude(pk__in=full)
@@ -62,15 +60,35 @@ def _fresh(campaign: Campaign, participant: Participant) -> Visit | None:
             return None
         # The places were counted before the row was locked; they are sure only now.
         if tile.settled_at is None and tile.visits.holding().count() < campaign.redundancy:
-            return Visit.objects.create(
-                tile=tile, participant=participant, lease_expires_at=_lease_end(campaign)
-            )
+            return _begun(tile, participant)
         full.add(tile.pk)
 
 
+def _begun(tile: Tile, participant: Participant) -> Visit:
+    """The person's visit to the locked tile, leased; with all marks of it where there was one before."""
+    visit, _made = Visit.objects.update_or_create(
+        tile=tile,
+        participant=participant,
+        defaults={
+            "state": Visit.State.LEASED,
+            "ending": "",
+            "return_reason": "",
+            "released_by": None,
+            "leased_at": timezone.now(),
+            "lease_expires_at": _lease_end(tile.campaign),
+        },
+    )
+    return visit
+
+
 def open_to(campaign: Campaign, participant: Participant) -> QuerySet[Tile]:
-    """Tiles with a place left that the person has never had, in the order of handing out."""
-    return _with_free_places(campaign).exclude(visits__participant=participant)
+    """Tiles with a place left for the person, in the order of handing out.
+
+    What the person submitted or gave back does not come again; what was taken away comes last.
+    """
+    mine = Visit.objects.filter(tile=OuterRef("pk"), participant=participant)
+    tiles = _with_free_places(campaign).annotate(was_taken_away=Exists(mine.taken_away()))
+    return tiles.exclude(Exists(mine), was_taken_away=False).order_by("was_taken_away", *tiles.query.order_by)
 
 
 def _with_free_places(campaign: Campaign) -> QuerySet[Tile]:
@@ -89,7 +107,8 @@ def _with_free_places(campaign: Campaign) -> QuerySet[Tile]:
 
 def why_nothing(*, campaign: Campaign, participant: Participant) -> str:
     """Say "waiting" where others hold tiles that may come back to this person, else "finished"."""
-    unseen = campaign.tiles.open().exclude(visits__participant=participant)
+    mine = Visit.objects.filter(participant=participant).exclude(pk__in=Visit.objects.taken_away())
+    unseen = campaign.tiles.open().exclude(visits__in=mine)
     here = Visit.objects.filter(tile=OuterRef("pk")).order_by().values("tile").annotate(n=Count("pk"))
     wanting = unseen.annotate(
         n_submitted=Coalesce(Subquery(here.submitted().values("n"), output_field=IntegerField()), 0)
@@ -103,7 +122,7 @@ def lock(visit_pk: int) -> Visit:
     Tile.objects.select_for_update(no_key=True).get(pk=tile_pk)
     return (
         Visit.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("tile__campaign", "participant")
+        .select_related("tile__campaign", "participant", "released_by__user")
         .get(pk=visit_pk)
     )
 
@@ -120,21 +139,45 @@ def hold(visit: Visit) -> None:
             code="submitted",
         )
     if visit.state == Visit.State.RETURNED:
-        raise Conflict(
-            _("Tile %(number)d was given back; ask for the next one.") % {"number": visit.tile.number},
-            code="returned",
-        )
+        raise _why_returned(visit)
     if not _has_place(visit):
-        raise Conflict(
-            _(
-                "Your lease of tile %(number)d ran out at %(time)s and its places are taken by others. "
-                "What was saved is kept; ask for the next tile."
-            )
-            % {"number": visit.tile.number, "time": time_format(visit.lease_expires_at)},
-            code="lease_lost",
-        )
+        raise _lease_lost(visit)
     if visit.lease_expires_at - timezone.now() < _lease(visit.tile.campaign) / 2:
         _renew(visit)
+
+
+def _why_returned(visit: Visit) -> Conflict:
+    if visit.ending == Visit.Ending.RAN_OUT:
+        return _lease_lost(visit)
+    if visit.ending == Visit.Ending.RELEASED:
+        return Conflict(
+            _(
+                "Tile %(number)d was released by %(who)s (%(why)s). What you had saved on it is kept; "
+                "ask for the next tile."
+            )
+            % {
+                "number": visit.tile.number,
+                "who": visit.released_by or _("a lead"),
+                "why": visit.return_reason or _("no reason given"),
+            },
+            code="released",
+        )
+    return Conflict(
+        _("Tile %(number)d was given back; ask for the next one.") % {"number": visit.tile.number},
+        code="returned",
+    )
+
+
+def _lease_lost(visit: Visit) -> Conflict:
+    # How long ago, not when: the server does not know the reader's time of day.
+    return Conflict(
+        _(
+            "Your lease of tile %(number)d ran out %(ago)s ago and its places are taken by others. "
+            "What was saved is kept; ask for the next tile."
+        )
+        % {"number": visit.tile.number, "ago": timesince(visit.lease_expires_at)},
+        code="lease_lost",
+    )
 
 
 @transaction.atomic
@@ -154,10 +197,17 @@ def give_back(visit: Visit, reason: str) -> Visit:
             _("Tile %(number)d is submitted; undo that first.") % {"number": locked.tile.number},
             code="submitted",
         )
-    locked.state = Visit.State.RETURNED
-    locked.return_reason = clean_label(reason)
-    locked.save(update_fields=["state", "return_reason"])
-    return locked
+    return end(locked, Visit.Ending.GIVEN_BACK, reason)
+
+
+def end(visit: Visit, ending: Visit.Ending, reason: str = "", by: Participant | None = None) -> Visit:
+    """The locked visit, returned; its marks stay with it."""
+    visit.state = Visit.State.RETURNED
+    visit.ending = ending
+    visit.return_reason = clean_label(reason)
+    visit.released_by = by
+    visit.save(update_fields=["state", "ending", "return_reason", "released_by"])
+    return visit
 
 
 @transaction.atomic

@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from annotate.models import Campaign, Participant, User, Visit
-from annotate.services import leases
+from annotate.services import holders, leases
 from annotate.services.participants import participant_of
-from mlcore.errors import Conflict, NotAllowed
+from mlcore.errors import Conflict, NotAllowed, NotFound
 from tests.annotate.builders import at_once, draw, join, make_campaign, make_people, search, take
 
 
@@ -125,6 +125,65 @@ class TestLeases:
         assert visit.tile.number in numbers
         with pytest.raises(Conflict):
             draw(visit, 100, 100)
+
+
+    def test_what_was_taken_away_comes_again_when_nothing_else_is_left(self) -> None:
+        campaign = make_campaign(redundancy=1, columns=2, rows=1)
+        slow, quick = make_people(campaign, 2)
+        late = next_for(campaign, slow)
+        kept = draw(late, 100, 100)
+        run_out(late)
+        assert next_for(campaign, quick).tile_id == late.tile_id
+        assert next_for(campaign, slow).tile.number == 2
+        late.refresh_from_db()
+        assert (late.state, late.ending) == ("returned", "ran_out")
+        leases.give_back(quick.visits.get(), "no time")
+        leases.submit(next_for(campaign, slow), empty=True)
+        again = next_for(campaign, slow)
+        assert (again.pk, again.state, again.ending) == (late.pk, "leased", "")
+        assert list(again.marks.all()) == [kept]
+        leases.submit(again, empty=False)
+        # What quick gave back by their own wish does not come again.
+        assert next_for(campaign, quick) is None
+
+
+@pytest.mark.django_db
+class TestRelease:
+    def test_it_works(self, visit: Visit, lead: User) -> None:
+        campaign, boss = visit.tile.campaign, participant_of(lead)
+        mark = draw(visit, 100, 100)
+        [held] = holders.held_in(campaign)
+        assert (held.pk, held.n_marks, held.is_over) == (visit.pk, 1, False)
+        released = holders.release(campaign=campaign, visit=visit, by=boss, reason="on holiday")
+        assert (released.state, released.ending, released.released_by) == ("returned", "released", boss)
+        assert not holders.held_in(campaign)
+        mark.refresh_from_db()
+        assert mark.deleted_at is None
+        with pytest.raises(Conflict) as refusal:
+            draw(visit, 120, 120)
+        assert refusal.value.code == "released"
+        assert refusal.value.message.startswith("Tile 1 was released by lead (on holiday).")
+        assert next_for(campaign, visit.participant).tile.number == 2
+
+    def test_releasing_again_answers_the_same(self, visit: Visit, lead: User) -> None:
+        campaign, boss = visit.tile.campaign, participant_of(lead)
+        holders.release(campaign=campaign, visit=visit, by=boss, reason="first")
+        assert holders.release(campaign=campaign, visit=visit, by=boss).return_reason == "first"
+
+    def test_a_lease_that_ran_out_is_still_listed(self, visit: Visit) -> None:
+        run_out(visit)
+        assert holders.held_in(visit.tile.campaign).get().is_over
+
+    def test_it_is_refused_for_what_was_submitted_or_is_elsewhere(self, visit: Visit, lead: User) -> None:
+        boss = participant_of(lead)
+        with pytest.raises(NotFound):
+            holders.release(campaign=make_campaign(name="Other"), visit=visit, by=boss)
+        with pytest.raises(NotFound):
+            holders.release(campaign=visit.tile.campaign, visit=None, by=boss)
+        leases.submit(visit, empty=True)
+        with pytest.raises(Conflict) as refusal:
+            holders.release(campaign=visit.tile.campaign, visit=visit, by=boss)
+        assert "has submitted tile 1" in refusal.value.message
 
 
 @pytest.mark.django_db
