@@ -13,6 +13,7 @@ from rest_framework.views import exception_handler as drf_exception_handler
 
 from annotate.access import SignInNeeded
 from mlcore.errors import Conflict, InvalidInput, NotAllowed, NotFound, TektiteError
+from webapp.throttling import throttled_sentence
 
 STATUS_OF: dict[type[TektiteError], int] = {
     SignInNeeded: 401,
@@ -51,6 +52,8 @@ def exception_handler(error: Exception, context: dict[str, object]) -> Response 
         response.data = {"code": "not_found", "message": _("There is nothing at this address.")}
     elif isinstance(error, PermissionDenied):
         response.data = {"code": "not_allowed", "message": str(error) or _("You may not do this.")}
+    elif isinstance(error, exceptions.Throttled):
+        response.data = {"code": "throttled", "message": throttled_sentence(error.wait or 1)}
     elif isinstance(error, exceptions.APIException):
         response.data = {"code": error.default_code, "message": str(error.detail)}
     return response

@@ -10,6 +10,8 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from webapp.logging_config import logging_config
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -60,6 +62,8 @@ INSTALLED_APPS = [
     "rest_framework_gis",
 ]
 MIDDLEWARE = [
+    "webapp.logging_requests.RequestLogMiddleware",
+    "webapp.headers.SafetyHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -115,16 +119,45 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_ADAPTER = "webapp.accounts.AccountAdapter"
+# Whoever gets the mail is its owner; so nobody who is locked out has to wait (webapp/accounts.py).
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
+# amount/time/whom: an address (IPv6: its /64), a signed-in user, or a key such as an e-mail address.
+ACCOUNT_RATE_LIMITS = {
+    # Sign-ins are counted by wrong passwords, in the four ways that webapp/accounts.py tells.
+    "login": None,
+    "login_failed": None,
+    "sign_in_here": "5/5m/key",
+    "sign_in_address": "50/5m/ip",
+    "sign_in_account": "60/h/key",
+    "sign_in_known": "10/5m/key",
+    "signup": "20/m/ip,200/d/ip",
+    "signup_mail": "3/h/key",
+    "reset_password": "20/m/ip,5/h/key",
+}
+# Proxies in front that each append the address they were asked from to X-Forwarded-For.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int(
+    "TRUSTED_PROXY_COUNT", default=int(env.bool("BEHIND_PROXY", default=False))
+)
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Tektite <tektite@localhost>")
-SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = int(timedelta(days=14).total_seconds())
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
+# Scripts send it back with what they save, so they must be able to read it.
+CSRF_COOKIE_HTTPONLY = False
+KNOWN_BROWSER_COOKIE_AGE = int(timedelta(days=180).total_seconds())
 
 # -- Safety of the connection: on unless DEBUG or INSECURE_HTTP (bin/run's local start) says otherwise --
 
 INSECURE_HTTP = env.bool("INSECURE_HTTP", default=DEBUG)
 SESSION_COOKIE_SECURE = not INSECURE_HTTP
 CSRF_COOKIE_SECURE = not INSECURE_HTTP
+# Browsers take a cookie of such a name only over TLS and from this very host, never from a neighbour's page.
+_COOKIE_PREFIX = "" if INSECURE_HTTP else "__Host-"
+SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrftoken"
+KNOWN_BROWSER_COOKIE_NAME = f"{_COOKIE_PREFIX}known"
 SECURE_SSL_REDIRECT = not INSECURE_HTTP
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else int(timedelta(days=365).total_seconds())
@@ -133,6 +166,8 @@ SECURE_HSTS_PRELOAD = not INSECURE_HTTP
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
 )
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": [],
@@ -178,11 +213,14 @@ MAX_RASTER_PX = env.int("MAX_RASTER_PX", default=4_000_000_000)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["webapp.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_THROTTLE_CLASSES": ["webapp.throttling.WriteThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["webapp.parsers.JSONParser"],
     "EXCEPTION_HANDLER": "webapp.api.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+# Of one person: ten times what the fastest hand draws, and more than a browser that catches up can send.
+API_WRITES_PER_MINUTE = env.int("API_WRITES_PER_MINUTE", default=3000)
 
 # -- Background work ----------------------------------------------------------------------------
 
@@ -210,10 +248,6 @@ CELERY_BEAT_SCHEDULE = {
 
 # -- Logging ------------------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-}
+# "lines" for eyes, "json" for what collects logs; see webapp/logging_config.py.
+LOG_FORMAT = env.str("LOG_FORMAT", default="lines")
+LOGGING = logging_config(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"))

@@ -1,10 +1,15 @@
 """The URL tree. Who may use what: annotate/access.py and review/access.py."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
 from webapp.health import health
 
+# The same door, and the same counting of wrong passwords, for staff.
+admin.site.login = secure_admin_login(admin.site.login)
+handler500 = "webapp.errors.server_error"
+handler429 = "webapp.accounts.too_many"
 urlpatterns = [
     path("", include("review.urls")),
     path("", include("annotate.urls")),

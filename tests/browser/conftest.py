@@ -72,6 +72,8 @@ def live_server() -> Iterator[LiveServer]:
 def plain_http(settings: Settings) -> None:
     """Cookies that travel without TLS."""
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = "sessionid", "csrftoken"
+    settings.KNOWN_BROWSER_COOKIE_NAME = "known"
 
 
 @pytest.fixture(autouse=True)

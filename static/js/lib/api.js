@@ -68,7 +68,7 @@ export async function ask(method, url, body = null, signal = null) {
 
 /** The cookie is asked each time: signing in again in another tab changes it. */
 function csrfToken() {
-  const cookie = /(?:^|;\s*)csrftoken=([^;]+)/.exec(document.cookie)?.[1];
+  const cookie = /(?:^|;\s*)(?:__Host-)?csrftoken=([^;]+)/.exec(document.cookie)?.[1];
   return cookie ?? document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 }
 
