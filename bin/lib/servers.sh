@@ -57,8 +57,9 @@ start_postgres() {
     as_postgres "$PG_BIN/initdb" -D "$PG_HOME/data" -U app --auth-local=trust --auth-host=reject \
       -E UTF8 --locale=C.UTF-8 >"$VAR/log/initdb.log" 2>&1 || die "initdb failed: see $VAR/log/initdb.log."
   fi
-  # A server that was killed a moment ago may still hold its shared memory: try again for a while.
-  until as_postgres "$PG_BIN/pg_ctl" -D "$PG_HOME/data" status >/dev/null || as_postgres "$PG_BIN/pg_ctl" \
+  # A server that was killed a moment ago may still hold its shared memory: try again for a while. Whether one
+  # runs is asked at its socket, since pg_ctl believes a process id that is dying or somebody else's by now.
+  until "$PG_BIN/pg_isready" -q -h "$SOCKETS" || as_postgres "$PG_BIN/pg_ctl" \
     -D "$PG_HOME/data" -w -l "$PG_HOME/log" start \
     -o "-c listen_addresses='' -c unix_socket_directories='$SOCKETS' $POSTGRES_OPTIONS" >/dev/null 2>&1; do
     ((++tries < 6)) || die "PostgreSQL does not start: the reason is at the end of $PG_HOME/log."

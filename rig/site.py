@@ -1,0 +1,215 @@
+"""A site: the servers, the services that bin/run starts, and a supervisor that brings back what has died."""
+
+import secrets
+import shutil
+import socket
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from mlcore.errors import TektiteError
+from rig.components import Component, Service
+from rig.servers import Postgres, Redis
+from rig.shell import manage, service_commands, surroundings
+from rig.waiting import until
+
+# As systemd's Restart=always with RestartSec=1 would.
+RESTART_AFTER_S = 1.0
+WATCH_EVERY_S = 0.1
+LEARNING = "learning"
+
+
+class Site:
+    """A running Tektite with a folder of its own under /tmp; a context manager that leaves nothing behind.
+
+    Args:
+        services: Those of bin/lib/services.sh to be started; all where None.
+        environment: Added to the services'.
+        postgres: Options of the server, for example "-c listen_addresses=…".
+        redis: Options of the server, for example "--port 6379 --bind …".
+
+    Attributes:
+        folder: Holds logs, media, databases; the user postgres can enter it.
+        environment: What manage.py and the services are started with.
+        components: By name, postgres and redis among them.
+        url: Of the web server.
+        troubles: What the supervisor could not start at once, in words.
+    """
+
+    def __init__(
+        self,
+        *,
+        services: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        postgres: str = "",
+        redis: str = "",
+    ) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tektite-rig-", dir="/tmp"))
+        self.folder.chmod(0o755)
+        self.logs = self.folder / "log"
+        port = _free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.environment = surroundings(
+            TEKTITE_VAR=str(self.folder),
+            TEKTITE_SOCKETS=str(self.folder / "sockets"),
+            MEDIA_ROOT=str(self.folder / "media"),
+            RIG_POSTGRES=postgres,
+            RIG_REDIS=redis,
+            SECRET_KEY=secrets.token_urlsafe(48),
+            HOST="127.0.0.1",
+            PORT=str(port),
+            WEB_CONCURRENCY="2",
+            INSECURE_HTTP="1",
+            OMP_NUM_THREADS="1",
+            OMP_WAIT_POLICY="PASSIVE",
+        ) | (environment or {})
+        self.postgres = Postgres("postgres", self.environment, self.logs / "postgres.log")
+        self.redis = Redis("redis", self.environment, self.logs / "redis.log")
+        self.components: dict[str, Component] = {"postgres": self.postgres, "redis": self.redis}
+        self.troubles: list[str] = []
+        self._services = services
+        self._held: set[str] = set()
+        self._ends = threading.Event()
+        self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start everything and wait until it works."""
+        try:
+            for name in ("log", "media", "static"):
+                (self.folder / name).mkdir()
+            self.postgres.start()
+            self.redis.start()
+            self.environment |= {
+                "DATABASE_URL": self.postgres.url,
+                "REDIS_URL": self.redis.cache_url,
+                "CELERY_BROKER_URL": self.redis.broker_url,
+            }
+            manage("migrate", "--noinput", "--verbosity", "0", environment=self.environment)
+            for name, command in service_commands(self.environment).items():
+                if self._services is None or name in self._services:
+                    self.add(name, command)
+            self.wait_until_up(*self.components)
+            self._supervisor.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all of it and remove its folder."""
+        self._ends.set()
+        if self._supervisor.is_alive():
+            self._supervisor.join()
+        for component in reversed(self.components.values()):
+            component.stop()
+        with suppress(AttributeError):
+            shutil.rmtree(self.postgres.home, ignore_errors=True)
+        shutil.rmtree(self.folder)
+
+    def add(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Service:
+        """Start a service and have it supervised.
+
+        Args:
+            name: It is ready as the one of bin/lib/services.sh with the same beginning is.
+            command: Program and arguments.
+            environment: The site's where None.
+        """
+        service = Service(
+            name,
+            command,
+            self.environment if environment is None else environment,
+            self.logs / f"{name}.log",
+            self._readiness(name),
+        )
+        service.start()
+        self.components[name] = service
+        return service
+
+    def kill(self, name: str) -> None:
+        """`kill -9` a component, or "learning", the learning subprocesses of all workers."""
+        if name == LEARNING:
+            for process in self.learning():
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        else:
+            self.components[name].kill()
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """What dies of this name meanwhile stays dead."""
+        self._held.add(name)
+        try:
+            yield
+        finally:
+            self._held.discard(name)
+
+    def learning(self) -> list[psutil.Process]:
+        """The learning subprocesses of all workers."""
+        services = [c for c in list(self.components.values()) if isinstance(c, Service)]
+        return [process for service in services for process in service.learning()]
+
+    def wait_until_up(self, *names: str) -> None:
+        """Until these run and do their work."""
+        for name in names:
+            component = self.components[name]
+            until(f"{name} is up", component.is_ready, explain=self.last_words)
+
+    def last_words(self, *names: str) -> str:
+        """The ends of the logs, for complaints."""
+        chosen = [self.components[name] for name in names or self.components]
+        return "\n".join([*self.troubles, *(component.last_words() for component in chosen)])
+
+    def leftovers(self) -> list[str]:
+        """Processes that still know the site's folder."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                about = [*process.cmdline(), *process.environ().values(), process.cwd()]
+                if any(str(self.folder) in word for word in about):
+                    found.append(f"{process.pid}: {' '.join(process.cmdline())}")
+        return found
+
+    def _readiness(self, name: str) -> Callable[[str], bool]:
+        if name == "web":
+            return lambda written: _answers(f"{self.url}/healthz")
+        sign = "beat: Starting" if name == "beat" else " ready."
+        return lambda written: sign in written
+
+    def _supervise(self) -> None:
+        died_at: dict[str, float] = {}
+        while not self._ends.wait(WATCH_EVERY_S):
+            now = time.monotonic()
+            for name, component in list(self.components.items()):
+                if component.is_alive() or name in self._held:
+                    died_at.pop(name, None)
+                elif now - died_at.setdefault(name, now) >= RESTART_AFTER_S:
+                    del died_at[name]
+                    try:
+                        component.start()
+                    except TektiteError as error:
+                        self.troubles.append(f"{name}: {error.message}")
+
+
+def _answers(url: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.status == 200
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
