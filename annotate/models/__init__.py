@@ -1,5 +1,6 @@
 """The nouns of drawing; one file each."""
 
+from annotate.models.access_change import AccessChange
 from annotate.models.basemap import Basemap
 from annotate.models.campaign import Campaign, CampaignBasemap, ViewPreference
 from annotate.models.catalogue import Catalogue, Feature
@@ -8,6 +9,7 @@ from annotate.models.person import Membership, Participant, Role, Skill, User
 from annotate.models.tile import Tile, Visit
 
 __all__ = [
+    "AccessChange",
     "Basemap",
     "Campaign",
     "CampaignBasemap",

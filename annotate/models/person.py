@@ -1,9 +1,11 @@
 """Who does the work: users, participants, their roles and their skill."""
 
 import uuid
+from collections.abc import Iterator
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,6 +14,21 @@ class User(AbstractUser):
 
     id = models.BigAutoField(primary_key=True)
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    # How often all their sessions were ended at once.
+    sessions_ended = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+
+    def get_session_auth_hash(self) -> str:
+        """What a session must still hold to count: the password's, and since when it counts."""
+        return self._since_ended(super().get_session_auth_hash())
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        for found in super().get_session_auth_fallback_hash():
+            yield self._since_ended(found)
+
+    def _since_ended(self, password_hash: str) -> str:
+        if not self.sessions_ended:
+            return password_hash
+        return salted_hmac("annotate.sessions", f"{password_hash} {self.sessions_ended}").hexdigest()
 
 
 class Participant(models.Model):
