@@ -6,6 +6,7 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
-app = Celery("tektite")
+app = Celery("tektite", log="webapp.logging_tasks:Logging", task_cls="webapp.logging_tasks:LoggedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.steps["worker"].add("webapp.presence:Presence")
 app.autodiscover_tasks(["annotate", "review"])

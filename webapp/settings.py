@@ -21,6 +21,8 @@ VAR_DIR = Path(env.str("TEKTITE_VAR", default=str(BASE_DIR / "var")))
 # While bin/run runs, what it has set stands there, so that manage.py reaches the same servers.
 env.read_env(VAR_DIR / "environment")
 DEBUG = env.bool("DEBUG", default=False)
+# Said on the operator's page where this is no git checkout, which knows its commit.
+TEKTITE_VERSION = env.str("TEKTITE_VERSION", default="0.1.0")
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:
@@ -207,6 +209,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 # Upper limits, named in the refusals.
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=8 * 1024**3)
 MAX_RASTER_PX = env.int("MAX_RASTER_PX", default=4_000_000_000)
+# Work that would leave less than this free is refused; None: 2 GiB, or 5 % of a disk smaller than 40 GiB.
+MIN_FREE_BYTES = env.int("MIN_FREE_BYTES", default=None)
+# What bin/backup has left behind at its last good end: {"at", "path", "bytes"}.
+BACKUP_STAMP = env.str("BACKUP_STAMP", default=str(VAR_DIR / "last-backup.json"))
 
 # -- API ----------------------------------------------------------------------------------------
 
@@ -241,6 +247,9 @@ CELERY_TASK_ROUTES = {
     "review.tasks.train_task": {"queue": "gpu"},
     "review.tasks.predict_task": {"queue": "gpu"},
 }
+# Known to be alive as long as it looks at its schedule.
+CELERY_BEAT_SCHEDULER = "webapp.presence:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 15
 CELERY_BEAT_SCHEDULE = {
     "settle-due-tiles": {"task": "annotate.tasks.settle_due_tiles_task", "schedule": 60.0},
     "requeue-runs": {"task": "review.tasks.requeue_runs_task", "schedule": 30.0},
