@@ -6,6 +6,7 @@ from review.models.model_version import ModelVersion
 from review.models.run import Run, RunEvent, RunWindow
 from review.models.subject import Subject
 from review.models.verdict import Verdict
+from review.models.worker import Worker
 from review.models.workflow import Workflow
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "RunWindow",
     "Subject",
     "Verdict",
+    "Worker",
     "Workflow",
 ]
