@@ -26,7 +26,7 @@ from annotate.models import (
 )
 from annotate.models.basemap import BasemapQuerySet
 from annotate.services.participants import participant_of
-from mlcore.errors import NotAllowed, NotFound
+from mlcore.errors import Conflict, NotAllowed, NotFound
 
 # Besides the roles of a campaign: anyone at all, anyone signed in, and the site's staff. On an
 # object of a private campaign the first two mean its members only.
@@ -52,6 +52,7 @@ MATRIX: Matrix = {
     "annotate:campaign": {"GET": READERS},
     "annotate:campaign_settings": {"GET": LEADS, "POST": LEADS},
     "annotate:campaign_members": {"GET": LEADS, "POST": LEADS},
+    "annotate:campaign_tiles": {"GET": LEADS, "POST": LEADS},
     "annotate:campaign_join": {"POST": PEOPLE},
     "annotate:label": {"GET": DRAWERS},
     "annotate:basemap_list": {"GET": READERS},
@@ -60,9 +61,13 @@ MATRIX: Matrix = {
     "annotate:basemap_status": {"GET": READERS},
     "annotate:basemap_tile": {"GET": READERS},
     "annotate:basemap_retry": {"POST": PEOPLE},
+    "annotate:basemap_rename": {"POST": PEOPLE},
+    "annotate:basemap_delete": {"POST": PEOPLE},
     "annotate:catalogue_list": {"GET": READERS},
     "annotate:catalogue_import": {"GET": PEOPLE, "POST": PEOPLE},
     "annotate:catalogue": {"GET": READERS},
+    "annotate:catalogue_rename": {"POST": PEOPLE},
+    "annotate:catalogue_delete": {"POST": PEOPLE},
     "annotate:catalogue_csv": {"GET": READERS},
     "annotate:catalogue_geojson": {"GET": READERS},
     "annotate:map_tile": {"GET": READERS},
@@ -93,6 +98,12 @@ class SignInNeeded(NotAllowed):
     """The asker is not signed in: pages redirect to the sign-in, the API answers 401."""
 
     code = "sign_in"
+
+
+class OtherPerson(Conflict):
+    """A page that one person opened asks while another is signed in."""
+
+    code = "other_person"
 
 
 def permission_of(request: HttpRequest, matrix: Matrix) -> Permission:
@@ -155,7 +166,9 @@ def authorise(request: HttpRequest, campaign: Campaign | None = None, *, matrix:
         NotFound: The campaign is private and the asker no member: its existence stays unsaid.
         SignInNeeded: Somebody signed in might be allowed.
         NotAllowed: The asker sees the campaign but may not do this.
+        OtherPerson: See refuse_other_person.
     """
+    refuse_other_person(request)
     roles = roles_in(request.user, campaign)
     if roles & permission_of(request, matrix):
         return
@@ -168,6 +181,20 @@ def authorise(request: HttpRequest, campaign: Campaign | None = None, *, matrix:
     raise NotAllowed(
         _("Your role in “%(name)s” does not allow this; ask one of its leads.") % {"name": campaign.name}
     )
+
+
+def refuse_other_person(request: HttpRequest) -> None:
+    """A page names whose it is; what it sends must not be done under the name of whoever signed in since.
+
+    Raises:
+        OtherPerson: Somebody else is signed in.
+    """
+    owner = request.headers.get("X-Participant")
+    if owner and request.user.is_authenticated and owner != str(participant_of(request.user).uid):
+        raise OtherPerson(
+            _("You are signed in as %(name)s, but this page belongs to somebody else; sign in as them.")
+            % {"name": request.user.get_username()}
+        )
 
 
 def get_campaign(request: HttpRequest, uid: UUID, *, matrix: Matrix = MATRIX) -> Campaign:
@@ -238,6 +265,45 @@ def get_basemap(request: HttpRequest, uid: UUID) -> Basemap:
     if not user.is_authenticated:
         raise SignInNeeded(_("Sign in to see this basemap."))
     raise NotFound(_("There is no basemap at this address, or it is not open to you."))
+
+
+def may_keep_basemap(user: User, basemap: Basemap) -> bool:
+    """Whether the user may rename and delete it: who added it, and staff."""
+    return user.is_staff or (user.is_authenticated and basemap.added_by == participant_of(user))
+
+
+def get_basemap_to_keep(request: HttpRequest, uid: UUID) -> Basemap:
+    """A basemap that the asker may rename and delete.
+
+    Raises:
+        NotAllowed: Somebody else added it.
+    """
+    basemap = get_basemap(request, uid)
+    if not may_keep_basemap(request.user, basemap):
+        raise NotAllowed(_("Only who added a basemap, and the site's staff, may rename or delete it."))
+    return basemap
+
+
+def may_keep_catalogue(user: User, catalogue: Catalogue) -> bool:
+    """Whether the user may rename and delete it: who made it, leads of its campaign, and staff."""
+    if user.is_staff:
+        return True
+    is_maker = user.is_authenticated and catalogue.created_by == participant_of(user)
+    return is_maker or (catalogue.campaign is not None and bool(roles_in(user, catalogue.campaign) & LEADS))
+
+
+def get_catalogue_to_keep(request: HttpRequest, uid: UUID) -> Catalogue:
+    """A catalogue that the asker may rename and delete.
+
+    Raises:
+        NotAllowed: It is neither the asker's nor of a campaign that the asker leads.
+    """
+    catalogue = get_catalogue(request, uid)
+    if not may_keep_catalogue(request.user, catalogue):
+        raise NotAllowed(
+            _("Only who made a catalogue, leads of its campaign and the site's staff may change it.")
+        )
+    return catalogue
 
 
 def get_catalogue(request: HttpRequest, uid: UUID) -> Catalogue:

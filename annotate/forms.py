@@ -200,6 +200,13 @@ class RemovalForm(forms.Form):
     role = forms.CharField()
 
 
+class ReleaseForm(forms.Form):
+    """A visit whose tile a lead frees, and why."""
+
+    visit = forms.UUIDField()
+    reason = forms.CharField(required=False, max_length=150)
+
+
 class BasemapForm(forms.Form):
     """A raster to upload."""
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from annotate.views import api, basemaps, campaigns, catalogues, downloads, map_tiles
+from annotate.views import api, basemaps, campaigns, catalogues, downloads, holders, map_tiles, upkeep
 
 app_name = "annotate"
 
@@ -13,6 +13,7 @@ pages: list[URLPattern] = [
     path("campaigns/<uuid:uid>/", campaigns.campaign, name="campaign"),
     path("campaigns/<uuid:uid>/settings/", campaigns.campaign_settings, name="campaign_settings"),
     path("campaigns/<uuid:uid>/members/", campaigns.campaign_members, name="campaign_members"),
+    path("campaigns/<uuid:uid>/tiles/", holders.campaign_tiles, name="campaign_tiles"),
     path("campaigns/<uuid:uid>/join/", campaigns.campaign_join, name="campaign_join"),
     path("campaigns/<uuid:uid>/label/", campaigns.label, name="label"),
     path("basemaps/", basemaps.basemap_list, name="basemap_list"),
@@ -20,10 +21,14 @@ pages: list[URLPattern] = [
     path("basemaps/<uuid:uid>/", basemaps.basemap, name="basemap"),
     path("basemaps/<uuid:uid>/status/", basemaps.basemap_status, name="basemap_status"),
     path("basemaps/<uuid:uid>/retry/", basemaps.basemap_retry, name="basemap_retry"),
+    path("basemaps/<uuid:uid>/rename/", upkeep.basemap_rename, name="basemap_rename"),
+    path("basemaps/<uuid:uid>/delete/", upkeep.basemap_delete, name="basemap_delete"),
     path("basemaps/<uuid:uid>/tiles/<int:z>/<int:x>/<int:y>", map_tiles.basemap_tile, name="basemap_tile"),
     path("catalogues/", catalogues.catalogue_list, name="catalogue_list"),
     path("catalogues/import/", catalogues.catalogue_import, name="catalogue_import"),
     path("catalogues/<uuid:uid>/", catalogues.catalogue, name="catalogue"),
+    path("catalogues/<uuid:uid>/rename/", upkeep.catalogue_rename, name="catalogue_rename"),
+    path("catalogues/<uuid:uid>/delete/", upkeep.catalogue_delete, name="catalogue_delete"),
 ]
 downloads_and_tiles: list[URLPattern] = [
     path("catalogues/<uuid:uid>.csv", downloads.catalogue_csv, name="catalogue_csv"),

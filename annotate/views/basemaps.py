@@ -71,6 +71,7 @@ def basemap(request: HttpRequest, uid: UUID) -> HttpResponse:
             "derived": basemap.derived.order_by("pk"),
             "campaigns": Campaign.objects.visible_to(request.user).filter(basemaps=basemap),
             "may_retry": _may_retry(request, basemap),
+            "may_keep": basemap.derived_from_id is None and access.may_keep_basemap(request.user, basemap),
             "source": above,
         },
     )

@@ -14,6 +14,7 @@ from annotate import access
 from annotate.forms import CatalogueImportForm
 from annotate.models import Campaign, Catalogue, Role, User
 from annotate.services import catalogue_summary, catalogues
+from annotate.services.upkeep import DELETABLE
 from annotate.views.basemaps import name_of
 from mlcore.errors import TektiteError
 
@@ -107,5 +108,7 @@ def catalogue(request: HttpRequest, uid: UUID) -> HttpResponse:
             "versions": seen.filter(body=catalogue.body, name=catalogue.name).order_by("-version"),
             "report": catalogue.report,
             "rejected": catalogue.report.get("rejected", [])[:REJECTED_SHOWN],
+            "may_keep": access.may_keep_catalogue(request.user, catalogue),
+            "may_delete": catalogue.origin in DELETABLE,
         },
     )

@@ -40,6 +40,11 @@ OF_THE_SITE = {
 }  # fmt: skip
 # Beyond the matrix: only who added a basemap may convert it again, and only when that has failed.
 OF_NOBODY_HERE = {"annotate:basemap_retry"}
+# And only who made a thing, who leads its campaign (where it has one), and staff may rename or delete it.
+KEPT_BY = {
+    "annotate:basemap_rename": {STAFF}, "annotate:basemap_delete": {STAFF},
+    "annotate:catalogue_rename": {STAFF, Role.LEAD}, "annotate:catalogue_delete": {STAFF, Role.LEAD},
+}  # fmt: skip
 # Nobody who might still draw sees what others found while tiles are open (access.is_blind).
 HIDDEN_FROM_THE_BLIND = {"annotate:api_features"}
 BLIND = (ANONYMOUS, STRANGER, Role.ANNOTATOR)
@@ -166,6 +171,8 @@ def may(who: str, name: str, method: str, campaign: Campaign) -> bool:
     if name in OF_NOBODY_HERE or (private and name in OF_NOBODY_IN_PRIVATE):
         return False
     if name in HIDDEN_FROM_THE_BLIND and who in BLIND:
+        return False
+    if name in KEPT_BY and who not in KEPT_BY[name]:
         return False
     if who == STAFF:
         return True
