@@ -184,7 +184,7 @@ class Site:
 
     def _readiness(self, name: str) -> Callable[[str], bool]:
         if name == "web":
-            return lambda written: _answers(f"{self.url}/healthz")
+            return lambda written: _answers(f"{self.url}/healthz/web")
         sign = "beat: Starting" if name == "beat" else " ready."
         return lambda written: sign in written
 
