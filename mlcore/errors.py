@@ -55,6 +55,12 @@ class Conflict(TektiteError):
         self.current = current
 
 
+class NoRoom(TektiteError):
+    """The disk has no room for it."""
+
+    code = "disk_full"
+
+
 class Cancelled(TektiteError):
     """A run was asked to stop and has stopped."""
 

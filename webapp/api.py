@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from annotate.access import SignInNeeded
-from mlcore.errors import Conflict, InvalidInput, NotAllowed, NotFound, TektiteError
+from mlcore.errors import Conflict, InvalidInput, NoRoom, NotAllowed, NotFound, TektiteError
 from webapp.throttling import throttled_sentence
 
 STATUS_OF: dict[type[TektiteError], int] = {
@@ -21,6 +21,7 @@ STATUS_OF: dict[type[TektiteError], int] = {
     NotAllowed: 403,
     NotFound: 404,
     Conflict: 409,
+    NoRoom: 507,
 }
 
 

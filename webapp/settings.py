@@ -161,7 +161,7 @@ SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrftoken"
 KNOWN_BROWSER_COOKIE_NAME = f"{_COOKIE_PREFIX}known"
 SECURE_SSL_REDIRECT = not INSECURE_HTTP
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz(/web)?$"]
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else int(timedelta(days=365).total_seconds())
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not INSECURE_HTTP
 SECURE_HSTS_PRELOAD = not INSECURE_HTTP
@@ -241,8 +241,22 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Longer than the longest run: a task that outlives it would be delivered a second time.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": int(timedelta(days=7).total_seconds())}
+# A run that takes longer is ended in words, and so is a learning process that says nothing for so long.
+RUN_LIMIT_S = env.int("RUN_LIMIT_S", default=5 * 24 * 3600)
+RUN_STALL_S = env.int("RUN_STALL_S", default=3600)
+# A worker asks for its queue for ever: the broker may be away, or come back empty, and rows say what is lost.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A run outlives the connection over which it was asked for; its message, coming twice, finds it claimed.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Longer than the longest run: a task that outlives it would be delivered a second time.
+    "visibility_timeout": RUN_LIMIT_S + 2 * 24 * 3600,
+    # A peer that is gone without a word, its cable cut, is noticed within half a minute.
+    "socket_connect_timeout": 10,
+    "socket_timeout": 30,
+    "socket_keepalive": True,
+    "health_check_interval": 15,
+}
 CELERY_TASK_ROUTES = {
     "review.tasks.train_task": {"queue": "gpu"},
     "review.tasks.predict_task": {"queue": "gpu"},
@@ -252,7 +266,12 @@ CELERY_BEAT_SCHEDULER = "webapp.presence:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 15
 CELERY_BEAT_SCHEDULE = {
     "settle-due-tiles": {"task": "annotate.tasks.settle_due_tiles_task", "schedule": 60.0},
-    "requeue-runs": {"task": "review.tasks.requeue_runs_task", "schedule": 30.0},
+    # Asked too late it has been asked again: a queue that was not read for long is not full of it.
+    "requeue-runs": {
+        "task": "review.tasks.requeue_runs_task",
+        "schedule": 10.0,
+        "options": {"expires": 30.0},
+    },
 }
 
 # -- Logging ------------------------------------------------------------------------------------

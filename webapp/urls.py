@@ -4,7 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from webapp.health import health
+from webapp.health import health, health_of_web
 
 # The same door, and the same counting of wrong passwords, for staff.
 admin.site.login = secure_admin_login(admin.site.login)
@@ -16,4 +16,5 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health, name="health"),
+    path("healthz/web", health_of_web, name="health_of_web"),
 ]

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,6 +135,19 @@ class Started:
         return self.end()
 
 
+def wait_until_all_is_well(address: str) -> None:
+    """Workers and beat say that they live once they have started."""
+    deadline, said = time.monotonic() + 120, ""
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(address).close()
+            return
+        except urllib.error.HTTPError as answer:
+            said = answer.read().decode()
+            time.sleep(0.5)
+    raise AssertionError(said)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_it_works(home: Path):
@@ -140,8 +155,7 @@ def test_it_works(home: Path):
     started = Started(home, port)
     try:
         assert f"http://127.0.0.1:{port}/" in started.said
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
-            assert answer.status == 200
+        wait_until_all_is_well(f"http://127.0.0.1:{port}/healthz")
         services = "\n".join(processes_of(home))
         for service in ("gunicorn", "beat", "default@", "gpu@", "redis-server", "postgres"):
             assert service in services
