@@ -42,6 +42,9 @@ class Run(models.Model):
     verb = models.CharField(max_length=16, choices=Verb)
     state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
     attempt = models.PositiveSmallIntegerField(default=0)
+    # Attempts lost in a row that got no further than `reached`, the most progress of those before.
+    setbacks = models.PositiveSmallIntegerField(default=0)
+    reached = models.FloatField(default=0.0)
     worker = models.CharField(max_length=200, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     progress = models.FloatField(default=0.0, help_text=_("0 to 1"))
@@ -97,7 +100,19 @@ class RunEvent(models.Model):
     kind = models.CharField(max_length=16, choices=Kind)
     # LOG: {"message"}; METRIC: {"name", "step", "value"}.
     payload = models.JSONField()
+    # Where a learning process wrote it, folder and byte: reading a file twice adds nothing. Null: from here.
+    source = models.CharField(max_length=100, blank=True)
+    position = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "attempt", "source", "position"],
+                condition=Q(position__isnull=False),
+                name="run_event_once",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.run_id}: {self.payload}"
@@ -117,8 +132,13 @@ class RunWindow(models.Model):
     # mlcore.api.Window: {"factor", "x_px", "y_px", "width_px", "height_px"} on the decimated raster.
     window = models.JSONField()
     state = models.CharField(max_length=16, choices=State, default=State.PENDING)
+    # Whoever claims windows draws a new `claim` and keeps claimed_at young; only that claim may write them.
+    claim = models.UUIDField(null=True, blank=True)
     claimed_by = models.CharField(max_length=200, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
+    setbacks = models.PositiveSmallIntegerField(
+        default=0, help_text=_("how often its searcher was lost while at this window")
+    )
     done_at = models.DateTimeField(null=True, blank=True)
     # mlcore.api.Detection dicts in lon, lat and metres.
     detections = models.JSONField(null=True, blank=True)
