@@ -1,7 +1,7 @@
-"""What works: for monitors (/healthz), and for bin/run and proxies, which only ask for the web (/healthz/web).
+"""What works: for monitors (/healthz), and for bin/run and proxies, which ask for the web alone (/healthz/web).
 
 Each part is asked in a thread and given a few seconds: a Redis, a database or a file server that hangs is
-"failed" and holds up nobody. Reasons are in the log and on the operator's page, not here, where anybody may ask.
+"failed" and holds up nobody. Reasons are in the log and on the operator's page, not here, where anybody asks.
 """
 
 import logging

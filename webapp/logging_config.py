@@ -132,4 +132,5 @@ def one_line(logger: Any, name: str, line: MutableMapping[str, Any]) -> str:
     trace = line.pop("exception", None)
     line.pop("process", None)
     facts = " ".join(f"{key}={value}" for key, value in line.items())
-    return "\n".join(part for part in (f"{head}  {facts}".rstrip(), trace) if part)
+    # What follows a line break is set in, so that nothing in it can pass for a line of its own.
+    return "\n    ".join("\n".join(filter(None, (f"{head}  {facts}".rstrip(), trace))).split("\n"))

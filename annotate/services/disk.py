@@ -1,4 +1,4 @@
-"""Room on the disks: work that would fill one is refused before it begins, with a reserve left for the rest."""
+"""Room on the disks: work that would fill one is refused before it begins, and a reserve stays free."""
 
 import errno
 import shutil
@@ -43,7 +43,7 @@ class Disk:
 
 
 def disk_of(folder: Path | str | None = None) -> Disk:
-    """The disk of a folder, or of the nearest above it that exists; that of MEDIA_ROOT where none is given."""
+    """The disk of a folder, or of the nearest above it that exists; of MEDIA_ROOT where none is given."""
     wanted = Path(folder or settings.MEDIA_ROOT).absolute()
     existing = next(path for path in (wanted, *wanted.parents) if path.exists())
     usage = shutil.disk_usage(existing)
