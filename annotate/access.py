@@ -16,6 +16,7 @@ from annotate.models import (
     Basemap,
     Campaign,
     Catalogue,
+    CatalogueImport,
     Feature,
     Mark,
     Membership,
@@ -25,6 +26,7 @@ from annotate.models import (
     Visit,
 )
 from annotate.models.basemap import BasemapQuerySet
+from annotate.models.catalogue_import import CatalogueImportQuerySet
 from annotate.services.participants import participant_of
 from mlcore.errors import Conflict, NotAllowed, NotFound
 
@@ -54,6 +56,7 @@ MATRIX: Matrix = {
     "annotate:campaign_members": {"GET": LEADS, "POST": LEADS},
     "annotate:campaign_tiles": {"GET": LEADS, "POST": LEADS},
     "annotate:campaign_join": {"POST": PEOPLE},
+    "annotate:sign_out_everywhere": {"POST": PEOPLE},
     "annotate:label": {"GET": DRAWERS},
     "annotate:basemap_list": {"GET": READERS},
     "annotate:basemap_new": {"GET": PEOPLE, "POST": PEOPLE},
@@ -65,6 +68,12 @@ MATRIX: Matrix = {
     "annotate:basemap_delete": {"POST": PEOPLE},
     "annotate:catalogue_list": {"GET": READERS},
     "annotate:catalogue_import": {"GET": PEOPLE, "POST": PEOPLE},
+    "annotate:import_preview": {"GET": PEOPLE},
+    "annotate:import_status": {"GET": PEOPLE},
+    "annotate:import_again": {"POST": PEOPLE},
+    "annotate:import_confirm": {"POST": PEOPLE},
+    "annotate:import_discard": {"POST": PEOPLE},
+    "annotate:import_rejected": {"GET": PEOPLE},
     "annotate:catalogue": {"GET": READERS},
     "annotate:catalogue_rename": {"POST": PEOPLE},
     "annotate:catalogue_delete": {"POST": PEOPLE},
@@ -319,6 +328,28 @@ def get_catalogue(request: HttpRequest, uid: UUID) -> Catalogue:
     if catalogue.campaign is not None and catalogue.origin != Catalogue.Origin.IMPORTED:
         refuse_blind(request.user, catalogue.campaign)
     return catalogue
+
+
+def imports_of(request: HttpRequest) -> CatalogueImportQuerySet:
+    """The asker's own crater lists on their way in."""
+    return me(request).catalogue_imports.all()
+
+
+def get_import(request: HttpRequest, uid: UUID) -> CatalogueImport:
+    """A crater list that the asker uploaded; nobody else's, whatever the role.
+
+    Raises:
+        NotFound: There is none, or its owner no longer leads the campaign that it was meant for.
+    """
+    authorise(request)
+    waiting = imports_of(request).select_related("campaign", "owner").filter(uid=uid).first()
+    if waiting is None or not _may_import_into(request.user, waiting.campaign):
+        raise NotFound(_("There is no crater list of yours at this address; it may have been forgotten."))
+    return waiting
+
+
+def _may_import_into(user: User, campaign: Campaign | None) -> bool:
+    return campaign is None or bool(roles_in(user, campaign) & LEADS)
 
 
 def overlays_for(user: User, campaign: Campaign) -> QuerySet[Catalogue]:

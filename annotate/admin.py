@@ -1,22 +1,51 @@
 """The site's admin: people, campaigns, basemaps and catalogues.
 
+What it changes in roles and rights goes through the services that keep the trail of such changes.
+
 Marks, visits and skills are not shown: staff who draw would see what others drew. Geometry has no
 place in its forms, because Django's map widgets know only the Earth.
 """
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.http import HttpRequest
+from django.forms import BaseFormSet, ModelForm
+from django.http import HttpRequest, HttpResponse
 
-from annotate.models import Basemap, Campaign, CampaignBasemap, Catalogue, Membership, User
+from annotate.models import AccessChange, Basemap, Campaign, CampaignBasemap, Catalogue, Membership, User
+from annotate.services import members, rights
 
-admin.site.register(User, UserAdmin)
+
+@admin.register(User)
+class PeopleAdmin(UserAdmin):
+    """Django's, on the trail."""
+
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
+        before = rights.rights_of(obj)
+        super().save_model(request, obj, form, change)
+        rights.remember_rights(user=obj, before=before, by=request.user)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        before = self._password_of(id)
+        response = super().user_change_password(request, id, form_url)
+        if self._password_of(id) != before:
+            rights.remember_password(user=User.objects.get(pk=id), by=request.user)
+        return response
+
+    def _password_of(self, pk: str) -> str | None:
+        return (
+            User.objects.filter(pk=pk).values_list("password", flat=True).first() if pk.isdecimal() else None
+        )
 
 
 class MembershipInline(admin.TabularInline):
+    """Roles are given and taken here, not turned into others: the trail says one thing at a time."""
+
     model = Membership
     extra = 0
     autocomplete_fields = ["user"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        return False
 
 
 class LayerInline(admin.TabularInline):
@@ -44,6 +73,36 @@ class CampaignAdmin(MadeElsewhere):
     fields = ["uid", "name", "body", "visibility", "instructions", "synthetic", "created_by", "created_at"]
     readonly_fields = ["uid", "body", "synthetic", "created_by", "created_at"]
     inlines = [MembershipInline, LayerInline]
+
+    def save_formset(self, request: HttpRequest, form: ModelForm, formset: BaseFormSet, change: bool) -> None:
+        if formset.model is not Membership:
+            super().save_formset(request, form, formset, change)
+            return
+        given = formset.save(commit=False)
+        for membership in given:
+            members.give_role(
+                campaign=form.instance, user=membership.user, role=membership.role, by=request.user
+            )
+        for membership in formset.deleted_objects:
+            members.remove_member(
+                campaign=form.instance, user=membership.user, role=membership.role, by=request.user
+            )
+
+
+@admin.register(AccessChange)
+class AccessChangeAdmin(MadeElsewhere):
+    """The trail: read, never written."""
+
+    list_display = ["at", "by", "kind", "user", "before", "after", "campaign_name"]
+    list_filter = ["kind"]
+    search_fields = ["user__username", "by__username", "campaign_name"]
+    list_select_related = ["user", "by"]
+
+    def has_change_permission(self, request: HttpRequest, obj: AccessChange | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AccessChange | None = None) -> bool:
+        return False
 
 
 @admin.register(Basemap)

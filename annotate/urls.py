@@ -1,12 +1,34 @@
 """Everything that can be asked of annotate; who may ask is in annotate/access.py."""
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, register_converter
+from django.urls.converters import IntConverter
 
-from annotate.views import api, basemaps, campaigns, catalogues, downloads, holders, map_tiles, upkeep
+from annotate.views import (
+    account,
+    api,
+    basemaps,
+    campaigns,
+    catalogues,
+    downloads,
+    holders,
+    imports,
+    map_tiles,
+    upkeep,
+)
 
 app_name = "annotate"
 
+
+class ColumnConverter(IntConverter):
+    """A column of map tiles: on a map of a whole body they go on to the west of its edge."""
+
+    regex = "-?[0-9]{1,9}"
+
+
+register_converter(ColumnConverter, "column")
+
 pages: list[URLPattern] = [
+    path("accounts/everywhere/logout/", account.sign_out_everywhere, name="sign_out_everywhere"),
     path("campaigns/", campaigns.campaign_list, name="campaign_list"),
     path("campaigns/new/", campaigns.campaign_new, name="campaign_new"),
     path("campaigns/new/tiles/", campaigns.campaign_new_tiles, name="campaign_new_tiles"),
@@ -25,7 +47,13 @@ pages: list[URLPattern] = [
     path("basemaps/<uuid:uid>/delete/", upkeep.basemap_delete, name="basemap_delete"),
     path("basemaps/<uuid:uid>/tiles/<int:z>/<int:x>/<int:y>", map_tiles.basemap_tile, name="basemap_tile"),
     path("catalogues/", catalogues.catalogue_list, name="catalogue_list"),
-    path("catalogues/import/", catalogues.catalogue_import, name="catalogue_import"),
+    path("catalogues/import/", imports.catalogue_import, name="catalogue_import"),
+    path("imports/<uuid:uid>/", imports.import_preview, name="import_preview"),
+    path("imports/<uuid:uid>/status/", imports.import_status, name="import_status"),
+    path("imports/<uuid:uid>/again/", imports.import_again, name="import_again"),
+    path("imports/<uuid:uid>/confirm/", imports.import_confirm, name="import_confirm"),
+    path("imports/<uuid:uid>/discard/", imports.import_discard, name="import_discard"),
+    path("imports/<uuid:uid>/rejected.csv", imports.import_rejected, name="import_rejected"),
     path("catalogues/<uuid:uid>/", catalogues.catalogue, name="catalogue"),
     path("catalogues/<uuid:uid>/rename/", upkeep.catalogue_rename, name="catalogue_rename"),
     path("catalogues/<uuid:uid>/delete/", upkeep.catalogue_delete, name="catalogue_delete"),
@@ -34,7 +62,7 @@ downloads_and_tiles: list[URLPattern] = [
     path("catalogues/<uuid:uid>.csv", downloads.catalogue_csv, name="catalogue_csv"),
     path("catalogues/<uuid:uid>.geojson", downloads.catalogue_geojson, name="catalogue_geojson"),
     path(
-        "map-tiles/<uuid:basemap_uid>/<uuid:campaign_uid>/<int:z>/<int:x>/<int:y>",
+        "map-tiles/<uuid:basemap_uid>/<uuid:campaign_uid>/<int:z>/<column:x>/<int:y>",
         map_tiles.map_tile,
         name="map_tile",
     ),

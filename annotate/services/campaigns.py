@@ -1,20 +1,19 @@
-"""Campaigns: begun on a basemap's grid with its tiles laid, changed by leads, joined by people."""
+"""Campaigns: begun on a basemap's grid with its tiles laid, and changed by leads."""
 
 from collections.abc import Sequence
 
 import shapely
 from django.contrib.gis.geos import MultiPolygon
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from annotate.models import Basemap, Campaign, CampaignBasemap, Membership, Participant, Role, Tile, User
-from annotate.services import grids
+from annotate.models import Basemap, Campaign, CampaignBasemap, Participant, Role, Tile
+from annotate.services import grids, members
 from annotate.services.basemaps import cog_file, grid_from
 from annotate.services.names import clean_name, clean_text
 from annotate.services.shapes import stamped
 from mlcore import geodesy
-from mlcore.errors import InvalidInput, NotAllowed
+from mlcore.errors import InvalidInput
 from mlcore.raster.grid import Grid
 from mlcore.raster.handles import on_grid
 from mlcore.raster.outline import refuse_no_overlap
@@ -90,7 +89,7 @@ def create_campaign(
     _lay(campaign, grid, None if region is None else area)
     _add_layers(campaign, grid, basemaps)
     if created_by.user is not None:
-        Membership.objects.create(campaign=campaign, user=created_by.user, role=Role.LEAD)
+        members.give_role(campaign=campaign, user=created_by.user, role=Role.LEAD, by=created_by.user)
     return campaign
 
 
@@ -229,64 +228,3 @@ def _add_layers(campaign: Campaign, grid: Grid, basemaps: Sequence[Basemap]) -> 
         )
         for position, basemap in enumerate(dict.fromkeys(layers))
     )
-
-
-def join(*, campaign: Campaign, user: User) -> Membership:
-    """Become an annotator of a public campaign; once a member, always the same answer.
-
-    Raises:
-        NotAllowed: The campaign is private.
-    """
-    if campaign.visibility != Campaign.Visibility.PUBLIC:
-        raise NotAllowed(
-            _("“%(name)s” is private: one of its leads has to add you.") % {"name": campaign.name}
-        )
-    membership, _made = Membership.objects.get_or_create(campaign=campaign, user=user, role=Role.ANNOTATOR)
-    return membership
-
-
-def add_member(*, campaign: Campaign, who: str, role: str) -> Membership:
-    """Give a role to the user of this name or e-mail address.
-
-    Raises:
-        InvalidInput: There is no such user or role.
-    """
-    _check_role(role)
-    user = User.objects.filter(Q(username=who) | Q(email__iexact=who), is_active=True).order_by("pk").first()
-    if user is None:
-        raise InvalidInput(
-            _("Nobody is signed up as “%(who)s”. Ask them to sign up, then add them here.") % {"who": who},
-            code="unknown_user",
-        )
-    membership, _made = Membership.objects.get_or_create(campaign=campaign, user=user, role=role)
-    return membership
-
-
-@transaction.atomic
-def remove_member(*, campaign: Campaign, user: User | None, role: str) -> None:
-    """Take a role away; every mark made in it stays.
-
-    Raises:
-        InvalidInput: The user does not hold it, or it is the campaign's last lead.
-    """
-    _check_role(role)
-    Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
-    held = Membership.objects.filter(campaign=campaign, role=role)
-    if user is None or not held.filter(user=user).exists():
-        raise InvalidInput(_("This person does not hold that role here."), code="not_a_member")
-    if role == Role.LEAD and held.count() == 1:
-        raise InvalidInput(
-            _("“%(name)s” would be left without a lead. Make somebody else a lead first.")
-            % {"name": campaign.name},
-            code="last_lead",
-        )
-    held.filter(user=user).delete()
-
-
-def _check_role(role: str) -> None:
-    if role not in Role.values:
-        raise InvalidInput(
-            _("There is no role “%(role)s”; there are %(roles)s.")
-            % {"role": role, "roles": ", ".join(Role.values)},
-            code="unknown_role",
-        )

@@ -14,12 +14,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from annotate import access
 from annotate.forms import CampaignForm, CampaignSettingsForm, MemberForm, RemovalForm, TilesForm
 from annotate.models import Campaign, Membership, Role, User
-from annotate.services import basemaps, campaigns, grids, overview, workbench
+from annotate.services import basemaps, campaigns, grids, members, overview, workbench
 from annotate.services.participants import participant_of
 from annotate.tasks import settle_due_tiles_task
 from annotate.views.steps import next_step
 from mlcore.errors import TektiteError
 
+CHANGES_SHOWN = 50
 TILE_STATES = {
     "settled": gettext_lazy("settled"),
     "mine": gettext_lazy("searched by me"),
@@ -155,7 +156,7 @@ def people_of(campaign: Campaign) -> list[dict[str, object]]:
 @require_POST
 def campaign_join(request: HttpRequest, uid: UUID) -> HttpResponse:
     campaign = access.get_campaign(request, uid)
-    campaigns.join(campaign=campaign, user=request.user)
+    members.join(campaign=campaign, user=request.user)
     messages.success(request, _("You are now an annotator of “%(name)s”.") % {"name": campaign.name})
     return redirect("annotate:campaign", campaign.uid)
 
@@ -202,13 +203,14 @@ def campaign_members(request: HttpRequest, uid: UUID) -> HttpResponse:
         "campaign": campaign,
         "people": people_of(campaign),
         "form": form,
+        "changes": members.changes_in(campaign)[:CHANGES_SHOWN],
     }
     return render(request, "annotate/campaign_members.html", context, status=422 if form.errors else 200)
 
 
 def _add_member(request: HttpRequest, campaign: Campaign, form: MemberForm) -> HttpResponse:
-    membership = campaigns.add_member(
-        campaign=campaign, who=form.cleaned_data["who"], role=form.cleaned_data["role"]
+    membership = members.add_member(
+        campaign=campaign, who=form.cleaned_data["who"], role=form.cleaned_data["role"], by=request.user
     )
     messages.success(
         request,
@@ -222,7 +224,7 @@ def _remove_member(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     form = RemovalForm(request.POST)
     is_whole = form.is_valid()
     user = User.objects.filter(uid=form.cleaned_data["remove"]).first() if is_whole else None
-    campaigns.remove_member(campaign=campaign, user=user, role=request.POST.get("role", ""))
+    members.remove_member(campaign=campaign, user=user, role=request.POST.get("role", ""), by=request.user)
     messages.success(request, _("The role is taken away; every mark made in it stays."))
     return redirect("annotate:campaign_members", campaign.uid)
 

@@ -15,8 +15,18 @@ from uuid import UUID, uuid5
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from annotate.models import Basemap, Campaign, Membership, Participant, Role, User, Visit
-from annotate.services import basemaps, campaigns, catalogues, consensus, conversions, grids, leases, marks
+from annotate.models import Basemap, Campaign, Participant, Role, User, Visit
+from annotate.services import (
+    basemaps,
+    campaigns,
+    catalogues,
+    consensus,
+    conversions,
+    grids,
+    leases,
+    marks,
+    members,
+)
 from annotate.services.participants import participant_of
 from mlcore.raster.grid import Grid
 from mlcore.simulate.crowd import Volunteer, draw
@@ -117,7 +127,7 @@ def _campaign(basemap: Basemap, lead: Participant) -> Campaign:
     for name, (roles, _what) in CAST.items():
         for role in roles:
             user = User.objects.get(username=name)
-            Membership.objects.get_or_create(campaign=campaign, user=user, role=role)
+            members.give_role(campaign=campaign, user=user, role=role, by=lead.user)
     return campaign
 
 

@@ -7,7 +7,7 @@ import pytest
 from annotate.models import Basemap, Campaign, Membership, Role, User
 from annotate.services import basemaps, campaigns, conversions, grids
 from annotate.services.participants import participant_of
-from mlcore.errors import InvalidInput, NotAllowed
+from mlcore.errors import InvalidInput
 from tests.annotate.builders import lunar_grid, square
 from tests.data import rasters
 
@@ -133,44 +133,6 @@ class TestCreating:
     def test_instructions_keep_their_lines(self, plain: Basemap, lead: User) -> None:
         campaign = create(lead, plain, instructions=" Rims only.\r\n D < 5 km: skip.\x00\n")
         assert campaign.instructions == "Rims only.\n D < 5 km: skip."
-
-
-class TestPeople:
-    def test_joining_a_public_campaign(self, campaign: Campaign, stranger: User) -> None:
-        for _ in range(2):
-            campaigns.join(campaign=campaign, user=stranger)
-        assert Membership.objects.get(user=stranger).role == Role.ANNOTATOR
-
-    def test_a_private_one_is_not_joined(self, campaign: Campaign, stranger: User) -> None:
-        campaign.visibility = "private"
-        with pytest.raises(NotAllowed):
-            campaigns.join(campaign=campaign, user=stranger)
-
-    def test_adding_by_name_or_address_and_removing(self, campaign: Campaign, stranger: User) -> None:
-        campaigns.add_member(campaign=campaign, who="stranger", role="reviewer")
-        campaigns.add_member(campaign=campaign, who="STRANGER@example.org", role="panelist")
-        assert Membership.objects.filter(user=stranger).count() == 2
-        campaigns.remove_member(campaign=campaign, user=stranger, role="reviewer")
-        assert Membership.objects.get(user=stranger).role == "panelist"
-
-    @pytest.mark.parametrize(("who", "role"), [("nobody", "reader"), ("stranger", "king")])
-    def test_unknown_people_and_roles_are_refused(
-        self, campaign: Campaign, stranger: User, who: str, role: str
-    ) -> None:
-        with pytest.raises(InvalidInput):
-            campaigns.add_member(campaign=campaign, who=who, role=role)
-
-    def test_the_last_lead_stays(self, campaign: Campaign, lead: User, stranger: User) -> None:
-        with pytest.raises(InvalidInput) as refusal:
-            campaigns.remove_member(campaign=campaign, user=lead, role="lead")
-        assert refusal.value.code == "last_lead"
-        campaigns.add_member(campaign=campaign, who="stranger", role="lead")
-        campaigns.remove_member(campaign=campaign, user=lead, role="lead")
-
-    def test_what_nobody_holds_is_not_taken_away(self, campaign: Campaign, stranger: User) -> None:
-        for user in (stranger, None):
-            with pytest.raises(InvalidInput):
-                campaigns.remove_member(campaign=campaign, user=user, role="reader")
 
 
 class TestGrids:

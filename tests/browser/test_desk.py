@@ -9,7 +9,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, Route, expect
 
 from annotate.models import Campaign, Catalogue, Role, User
-from annotate.services import basemaps, campaigns, conversions, grids
+from annotate.services import basemaps, campaigns, conversions, grids, members
 from annotate.services.features import add_features
 from annotate.services.participants import participant_of
 from mlcore.simulate.placed import on_body, write_world
@@ -45,7 +45,7 @@ def campaign(media: Path, tmp_path: Path, lead: User, reviewer: User, annotator:
         visibility="public",
     )
     for user, role in ((reviewer, Role.REVIEWER), (annotator, Role.ANNOTATOR)):
-        campaigns.add_member(campaign=campaign, who=user.get_username(), role=role)
+        members.add_member(campaign=campaign, who=user.get_username(), role=role)
     inside = [c for c in world.craters if min(c.x_px, c.y_px) > 40 and max(c.x_px, c.y_px) < 216][:3]
     catalogue = Catalogue.objects.create(name="p", body="moon", campaign=campaign, origin="predicted")
     rows = [

@@ -10,7 +10,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from annotate.models import Basemap, Campaign, Catalogue, Feature, Mark, User
-from annotate.services import campaigns
+from annotate.services import members
 from annotate.services.participants import participant_of
 from review.models import Run
 from tests.browser.conftest import PHONE
@@ -108,7 +108,7 @@ def campaign(media: Path, tmp_path: Path, lead: User, annotator: User, stranger:
     """One tile for two annotators."""
     basemap = make_basemap(tmp_path / "world.tif", **PLACE)
     made = make_campaign(basemap, lead, annotator, redundancy=2)
-    campaigns.add_member(campaign=made, who=stranger.get_username(), role="annotator")
+    members.add_member(campaign=made, who=stranger.get_username(), role="annotator")
     return made
 
 

@@ -17,7 +17,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from annotate.models import Campaign, Catalogue, Feature, Participant, Role, Tile, User
-from annotate.services import basemaps, campaigns, consensus, conversions, grids, leases, marks
+from annotate.services import basemaps, campaigns, consensus, conversions, grids, leases, marks, members
 from annotate.services.participants import participant_of
 from mlcore.simulate.crowd import Volunteer, draw
 from mlcore.simulate.placed import on_body, write_world
@@ -103,7 +103,7 @@ def region(media: Path, tmp_path: Path, lead: User, reviewer: User) -> Region:
         min_diameter_m=MIN_DIAMETER_M,
         visibility=Campaign.Visibility.PUBLIC,
     )
-    campaigns.add_member(campaign=campaign, who=reviewer.get_username(), role=Role.REVIEWER)
+    members.add_member(campaign=campaign, who=reviewer.get_username(), role=Role.REVIEWER)
     made = Region(campaign, world)
     for number, most in enumerate((16, 15)):
         made.search(Participant.objects.create(pseudonym=f"volunteer {number}"), number, most)

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from annotate.models import Basemap, Campaign, Role, User
-from annotate.services import basemaps, campaigns, conversions, grids
+from annotate.services import basemaps, campaigns, conversions, grids, members
 from annotate.services.participants import participant_of
 from tests.data.rasters import write
 
@@ -103,7 +103,7 @@ def make_campaign(basemap: Basemap, lead: User, annotator: User, **fields: Any) 
     campaign = campaigns.create_campaign(
         name="Trial", body="moon", basemaps=[basemap], created_by=participant_of(lead), **fields
     )
-    campaigns.add_member(campaign=campaign, who=annotator.get_username(), role=Role.ANNOTATOR)
+    members.add_member(campaign=campaign, who=annotator.get_username(), role=Role.ANNOTATOR)
     return campaign
 
 

@@ -36,7 +36,7 @@ ROWS = [(name, method) for name, methods in MATRIX.items() for method in methods
 OF_THE_SITE = {
     "review:home", "review:profile", "annotate:campaign_list", "annotate:campaign_new",
     "annotate:campaign_new_tiles", "annotate:basemap_list", "annotate:basemap_new",
-    "annotate:catalogue_list", "annotate:catalogue_import",
+    "annotate:catalogue_list", "annotate:catalogue_import", "annotate:sign_out_everywhere",
 }  # fmt: skip
 # Beyond the matrix: only who added a basemap may convert it again, and only when that has failed.
 OF_NOBODY_HERE = {"annotate:basemap_retry"}
@@ -48,6 +48,8 @@ KEPT_BY = {
 # Nobody who might still draw sees what others found while tiles are open (access.is_blind).
 HIDDEN_FROM_THE_BLIND = {"annotate:api_features"}
 BLIND = (ANONYMOUS, STRANGER, Role.ANNOTATOR)
+# Whoever asks for this is nobody afterwards.
+SIGNS_OUT = {"annotate:sign_out_everywhere"}
 # And nobody joins a private campaign without being asked.
 OF_NOBODY_IN_PRIVATE = {"annotate:campaign_join"}
 
@@ -219,7 +221,8 @@ def test_who_gets_in_is_what_the_matrices_say(
         for who in CAST:
             with transaction.atomic():
                 url = place.url(name, who)
-                status = ask(clients[who], method, url)
+                client = client_of(place.people[who]) if name in SIGNS_OUT else clients[who]
+                status = ask(client, method, url)
                 transaction.set_rollback(True)
             allowed = may(who, name, method, place.campaign)
             refusal = refusal_for(who, name, place.campaign)
