@@ -95,7 +95,7 @@ def trained(
     try:
         _, status, usage = os.wait4(process.pid, 0)
     except BaseException:
-        api.kill(process)
+        api.end(process)
         raise
     taken = {
         "wall_s": round(taken["wall_s"] + time.monotonic() - started, 1),

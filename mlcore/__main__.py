@@ -30,8 +30,9 @@ def die_with_parent() -> None:
 
 
 def run(job: api.Job) -> int:
-    """Do a job; its end is an event and an exit status."""
+    """Do a job; its end is an event and an exit status. TERM is a wish to cancel."""
     events = EventLog(Path(job.out_dir))
+    signal.signal(signal.SIGTERM, lambda *_: setattr(events, "stop_asked", True))
     try:
         name = job.system if isinstance(job, api.TrainJob) else api.read_card(Path(job.artifact_dir)).system
         events.progress(0.0, "starting", force=True)

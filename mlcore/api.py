@@ -27,15 +27,15 @@ from mlcore.artifact import ModelCard, read_card
 from mlcore.crater_detector.detection import Detection
 from mlcore.crater_detector.merging import merge_detections
 from mlcore.errors import InvalidInput
-from mlcore.events import EventLog, read_events, request_cancel
+from mlcore.events import EventLog, cancel_requested, read_events, request_cancel
 from mlcore.raster import pyramid
 from mlcore.raster.grid import Grid
 from mlcore.raster.pyramid import Window
 
 __all__ = [
     "ARTIFACT_FOLDER", "EXIT_CANCELLED", "EXIT_FAILED", "Detection", "EvaluateJob", "EventLog", "Job",
-    "ModelCard", "PredictJob", "TrainJob", "Window", "kill", "merge_detections", "plan_windows", "read_card",
-    "read_events", "read_job", "request_cancel", "start", "write_job",
+    "ModelCard", "PredictJob", "TrainJob", "Window", "cancel_requested", "end", "merge_detections",
+    "plan_windows", "read_card", "read_events", "read_job", "request_cancel", "start", "write_job",
 ]  # fmt: skip
 
 ARTIFACT_FOLDER = "artifact"
@@ -200,11 +200,13 @@ def start(job_path: Path, log_path: Path) -> "subprocess.Popen[bytes]":
         )
 
 
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    """End a started process and everything it started, now."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def end(process: "subprocess.Popen[bytes]", *, grace_s: float = 5.0) -> None:
+    """End a started process and everything it started: TERM, and after the grace KILL."""
+    for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, None)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience_s)
 
 
 def plan_windows(grid: Grid, card: ModelCard, *, min_diameter_m: float | None = None) -> list[Window]:

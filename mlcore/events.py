@@ -10,8 +10,8 @@ it stopped. The parent creates a file `cancel` there; the child looks for it at 
     {"kind": "failed",   "code": str, "message": str}
     {"kind": "done",     "result": {…}}
 
-Every event carries `at`, seconds since 1970. Progress comes with every step or window, at most once a second:
-the growing file is the heartbeat.
+Every event carries `at`, seconds since 1970, and when read `position`, its place in the file. Progress comes
+with every step or window, at most once a second: the growing file is the heartbeat.
 """
 
 import json
@@ -32,12 +32,18 @@ class EventLog:
 
     Args:
         folder: The job's out_dir; created when missing.
+
+    Attributes:
+        folder: As given.
+        stop_asked: Set to stop at the next batch, as the parent's `cancel` file would.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.stop_asked = False
         self._path = folder / EVENTS_FILE
+        _cut_torn_line(self._path)
         self._last_progress = 0.0
         self._started = time.monotonic()
         self._first_fraction: float | None = None
@@ -82,7 +88,7 @@ class EventLog:
 
     def check_cancelled(self) -> None:
         """Raise Cancelled when the parent has asked for the end."""
-        if (self.folder / CANCEL_FILE).exists():
+        if self.stop_asked or cancel_requested(self.folder):
             raise Cancelled("The run was asked to stop and has stopped; what it had saved is kept.")
 
 
@@ -94,7 +100,8 @@ def read_events(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
         offset: Byte position returned by the call before; 0 at first.
 
     Returns:
-        The new events in order, without a line still being written, and the next offset.
+        The new events in order, without a line still being written, and the next offset. Each has its own
+        offset as `position`.
     """
     path = folder / EVENTS_FILE
     if not path.exists():
@@ -104,10 +111,28 @@ def read_events(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
         whole, newline, _ = file.read().rpartition(b"\n")
     if not newline:
         return [], offset
-    return [json.loads(line) for line in whole.splitlines()], offset + len(whole) + 1
+    events, position = [], offset
+    for line in whole.split(b"\n"):
+        events.append({**json.loads(line), "position": position})
+        position += len(line) + 1
+    return events, position
 
 
 def request_cancel(folder: Path) -> None:
     """Ask the job that writes into folder to stop at its next batch."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CANCEL_FILE).touch()
+
+
+def cancel_requested(folder: Path) -> bool:
+    """Whether the job that writes into folder was asked to stop."""
+    return (folder / CANCEL_FILE).exists()
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Take away the half line of a process that was killed here while it wrote."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        text = file.read()
+        file.truncate(text.rfind(b"\n") + 1)

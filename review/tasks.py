@@ -7,12 +7,13 @@ import socket
 
 from celery import shared_task
 from celery.app.task import Task
+from django.conf import settings
 
 from review.models import Run
-from review.services import prediction, runs, training
+from review.services import prediction, reaper, training
 
-# Backstops only: a run is stopped by its row, not by the queue.
-LONGEST_RUN_S = 6 * 24 * 3600
+# A backstop behind the follower's own limit, which ends the run in words.
+LONGEST_RUN_S = settings.RUN_LIMIT_S + 24 * 3600
 # So many workers may share one prediction; those who find no window left return at once.
 PREDICTION_HELPERS = 4
 
@@ -36,7 +37,7 @@ def predict_task(run_pk: int) -> None:
 
 @shared_task(soft_time_limit=25, time_limit=30)
 def requeue_runs_task() -> None:
-    for run in runs.requeue():
+    for run in reaper.requeue():
         enqueue(run)
 
 

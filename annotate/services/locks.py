@@ -1,4 +1,4 @@
-"""Locks that outlive a transaction: held by a database connection, gone when its process dies."""
+"""Locks by name, held by a database connection and gone when its process dies."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,3 +18,10 @@ def exclusive(name: str) -> Iterator[bool]:
         if is_mine:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
+
+
+def alone_until_commit(name: str) -> bool:
+    """Take the lock of this name until the transaction ends; False where somebody else holds it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        return bool(cursor.fetchone()[0])

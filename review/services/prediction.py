@@ -1,34 +1,35 @@
 """Prediction: windows of an elevation model searched by any number of workers, closed by whoever ends last.
 
-Workers claim batches of `run_window` rows by SKIP LOCKED and search each batch in one subprocess. A window's
-row is written as soon as it is searched, so that a lost worker costs at most what was open of its batch.
+Workers claim batches of windows (services/windows.py) and search each batch in one subprocess. A window's row
+is written as soon as it is searched, so a lost worker costs at most what was open of its batch. The run is
+lost only when nobody is heard of any more; while one of several workers goes on, so does the attempt.
 """
 
+import logging
 import time
-from dataclasses import dataclass
-from datetime import timedelta
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from django.db import transaction
-from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from annotate.models import Basemap, Campaign, Participant
+from annotate.services.liveness import beating, patiently
+from annotate.services.locks import alone_until_commit
 from mlcore import api
 from mlcore.bodies import get_body
-from mlcore.errors import Conflict, InvalidInput
+from mlcore.errors import Conflict, InvalidInput, TektiteError
 from review.models import ModelVersion, Run, RunWindow
-from review.services import jobs, proposals, rasters, runs
+from review.services import jobs, proposals, rasters, runs, windows
 from review.services.versions import artifact_of
+
+logger = logging.getLogger(__name__)
 
 # A batch begins small, to learn how long a window takes here, and then aims at a minute.
 FIRST_BATCH = 8
 LARGEST_BATCH = 256
 BATCH_S = 60.0
-# A claimed window whose worker has been silent for so long is free again.
-CLAIM_STALE_AFTER = timedelta(seconds=60)
 
 
 def request_prediction(
@@ -66,7 +67,8 @@ def request_prediction(
             % {"other": model_version.campaign.body, "body": campaign.body},
             code="wrong_body",
         )
-    windows = api.plan_windows(
+    proposals.check(campaign)
+    planned = api.plan_windows(
         rasters.grid_of(basemap),
         api.read_card(artifact_of(model_version)),
         min_diameter_m=campaign.min_diameter_m or None,
@@ -95,27 +97,33 @@ def request_prediction(
             basemap=basemap,
         )
         RunWindow.objects.bulk_create(
-            RunWindow(run=run, index=window.index, window=window.to_json()) for window in windows
+            RunWindow(run=run, index=window.index, window=window.to_json()) for window in planned
         )
     return run
 
 
 def execute(run_pk: int, worker: str) -> list[Run]:
     """Claim the run or join those who work on it, and search until no window is left; what to enqueue."""
-    run = runs.claim(run_pk, worker) or _join(run_pk)
+    run = patiently(runs.claim, run_pk, worker) or _join(run_pk)
     if run is None:
         return []
     with runs.guarded(run):
-        runs.log(run, _("%(worker)s begins to search.") % {"worker": worker})
         return _search(run, worker)
     return []
 
 
 def close(run: Run) -> bool:
-    """Make the catalogue and the proposals once every window is done; whether this call did it."""
-    with transaction.atomic():
-        rows = Run.objects.select_for_update(of=("self",))
-        run = rows.select_related("campaign", "basemap", "model_version").get(pk=run.pk)
+    """Make the catalogue and the proposals once every window is done; whether this call did it.
+
+    One transaction, in which its lock lets one worker in and the compare-and-set at its end commits all or
+    nothing. The run's row is locked only by the latter: heartbeats come through meanwhile, and so does a wish
+    to cancel, which then undoes the closing.
+    """
+    stage = _("Making the catalogue")
+    with suppress(_Overtaken), beating(lambda: runs.heartbeat(run, stage=stage)), transaction.atomic():
+        if not alone_until_commit(f"close run {run.pk}"):
+            return False
+        run = Run.objects.select_related("campaign", "basemap", "model_version").get(pk=run.pk)
         if run.state != Run.State.RUNNING or run.windows.exclude(state=RunWindow.State.DONE).exists():
             return False
         found = [
@@ -130,82 +138,74 @@ def close(run: Run) -> bool:
             _("%(n)d detections in %(windows)d windows; %(craters)d reach the threshold.")
             % {"n": len(merged), "windows": run.windows.count(), "craters": catalogue.features.count()},
         )
-        return runs.finish(run, catalogue=catalogue)
+        if not runs.finish(run, catalogue=catalogue):
+            raise _Overtaken
+        return True
+    return False
 
 
-@dataclass
-class _Batch:
-    """Windows claimed by one worker; `token` says by which claim."""
-
-    run: Run
-    token: str
-    windows: list[api.Window]
-
-    def write(self, index: int, detections: list[dict[str, float]]) -> None:
-        """Keep a window's detections, unless the claim was given up for lost."""
-        self._claimed().filter(index=index).update(
-            state=RunWindow.State.DONE, detections=detections, done_at=timezone.now()
-        )
-
-    def beat(self) -> None:
-        """Keep the claim on what is still open."""
-        self._claimed().update(claimed_at=timezone.now())
-        total = self.run.windows.count()
-        done = self.run.windows.filter(state=RunWindow.State.DONE).count()
-        runs.heartbeat(
-            self.run,
-            progress=done / total,
-            stage=_("%(done)d of %(total)d windows searched") % {"done": done, "total": total},
-        )
-
-    def _claimed(self) -> QuerySet[RunWindow]:
-        return RunWindow.objects.filter(run=self.run, state=RunWindow.State.CLAIMED, claimed_by=self.token)
+class _Overtaken(Exception):
+    """The run was cancelled, or given to another attempt, while it was being closed."""
 
 
 def _join(run_pk: int) -> Run | None:
-    """A run that others work on and that has windows left."""
+    """A run that others work on."""
     return Run.objects.select_related("campaign").filter(pk=run_pk, state=Run.State.RUNNING).first()
 
 
 def _search(run: Run, worker: str) -> list[Run]:
-    size = FIRST_BATCH
-    while batch := _claim(run, worker, size):
+    size, begun = FIRST_BATCH, False
+    while claim := patiently(windows.take, run, worker, size):
+        if not begun:
+            runs.log(run, _("%(worker)s begins to search.") % {"worker": worker})
+            begun = True
         started = time.monotonic()
-        outcome = jobs.follow(run, _job(batch), report=False, on_window=batch.write, on_beat=batch.beat)
-        if outcome.end != "done":
-            return jobs.conclude(run, outcome)
-        seconds = (time.monotonic() - started) / len(batch.windows)
+        outcome = _search_batch(run, claim)
+        if outcome.end not in ("done", "superseded"):
+            return _leave(run, claim, outcome)
+        claim.release(blame=outcome.end == "done")
+        seconds = (time.monotonic() - started) / len(claim.windows)
         size = max(1, min(LARGEST_BATCH, round(BATCH_S / max(seconds, 1e-3))))
-    close(run)
+    if not patiently(close, run):
+        runs.stopped(run)
     return []
 
 
-def _claim(run: Run, worker: str, size: int) -> _Batch | None:
-    now = timezone.now()
-    token = f"{worker[:160]} {uuid4()}"
-    with transaction.atomic():
-        open_windows = RunWindow.objects.filter(run=run).filter(
-            Q(state=RunWindow.State.PENDING)
-            | Q(state=RunWindow.State.CLAIMED, claimed_at__lte=now - CLAIM_STALE_AFTER)
-        )
-        claimed = list(
-            open_windows.select_for_update(skip_locked=True, of=("self",)).order_by("index")[:size]
-        )
-        RunWindow.objects.filter(pk__in=[window.pk for window in claimed]).update(
-            state=RunWindow.State.CLAIMED, claimed_by=token, claimed_at=now
-        )
-    if not claimed:
-        return None
-    return _Batch(run, token, [api.Window.from_json(window.window) for window in claimed])
+def _search_batch(run: Run, claim: windows.Claim) -> jobs.Outcome:
+    """Search what was claimed. A refusal or an error of this machine is an outcome like any other."""
+
+    def beat() -> bool:
+        done, total = windows.progress_of(run)
+        stage = _("%(done)d of %(total)d windows searched") % {"done": done, "total": total}
+        return claim.beat() and runs.heartbeat(run, progress=done / total, stage=stage) is not None
+
+    try:
+        return jobs.follow(run, _job(claim), report=False, on_window=claim.write, on_beat=beat)
+    except TektiteError as refusal:
+        return jobs.Outcome("failed", message=refusal.message)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        logger.exception("Run %s: the search broke down", run.uid)
+        return jobs.Outcome("failed", message=runs.unforeseen(error))
 
 
-def _job(batch: _Batch) -> api.PredictJob:
-    run = batch.run
-    folder: Path = runs.folder_of(run) / f"batch-{batch.windows[0].index}-{uuid4().hex[:8]}"
+def _leave(run: Run, claim: windows.Claim, outcome: jobs.Outcome) -> list[Run]:
+    """This worker's search has ended early: others go on with what it leaves, or the run ends with it."""
+    if outcome.end == "cancelled" or not windows.others_at_it(run, [claim.uid]):
+        return jobs.conclude(run, outcome)
+    claim.release(blame=True)
+    runs.log(run, _("%(why)s Others go on with the search.") % {"why": outcome.message})
+    return [run] if outcome.end == "lost" else []
+
+
+def _job(claim: windows.Claim) -> api.PredictJob:
+    run = claim.run
+    folder: Path = runs.folder_of(run) / f"batch-{claim.windows[0].index}-{uuid4().hex[:8]}"
     return api.PredictJob(
         artifact_dir=str(artifact_of(run.model_version)),
         raster_path=str(rasters.path_of(run.basemap)),
         grid=rasters.grid_of(run.basemap),
-        windows=batch.windows,
+        windows=claim.windows,
         out_dir=str(folder),
     )

@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from annotate.models import Catalogue, Feature
+from annotate.models import Campaign, Catalogue, Feature
 from annotate.services.catalogues import next_version
 from annotate.services.features import add_features
 from mlcore import api
@@ -30,7 +30,6 @@ from review.services.policies import candidates
 
 T = TypeVar("T")
 
-DEFAULT_RANDOM_SHARE = 0.15
 # Of the random ones, as many as possible of this share come from below the threshold, but not far below.
 BELOW_SHARE, SLIGHTLY_BELOW = 1 / 3, 0.6
 # Labels of the smallest craters scatter; what is clearly smaller than wanted is not proposed.
@@ -50,6 +49,13 @@ class _Asked:
     feature: Feature
     stratum: str
     why: str
+
+
+def check(campaign: Campaign) -> None:
+    """Refuse settings that would stop the proposals of a search at its very end."""
+    workflow = candidates.workflow_of(campaign)
+    candidates.random_share_of(workflow)
+    candidates.wanted_of(workflow)
 
 
 def publish(run: Run, detections: Sequence[api.Detection]) -> Catalogue:
@@ -76,7 +82,7 @@ def publish(run: Run, detections: Sequence[api.Detection]) -> Catalogue:
 
 def _ask(run: Run, workflow: Workflow, features: list[Feature], below: Sequence[api.Detection]) -> None:
     random = np.random.default_rng(run.uid.int)
-    share = float(workflow.settings.get("random_share", DEFAULT_RANDOM_SHARE))
+    share, wanted = candidates.random_share_of(workflow), candidates.wanted_of(workflow)
     new = _unknown(run, features)
     n_random = int(np.ceil(share * len(new))) if new else int(bool(below) and share > 0)
     weak = _weak(run, below, int(np.ceil(BELOW_SHARE * n_random)), random)
@@ -93,7 +99,7 @@ def _ask(run: Run, workflow: Workflow, features: list[Feature], below: Sequence[
                 stratum=asked.stratum,
                 why=asked.why,
                 priority=1.0 - place / len(queue),
-                wanted=int(workflow.settings.get("wanted", candidates.DEFAULT_WANTED)),
+                wanted=wanted,
             )
             for place, asked in enumerate(queue)
         ),

@@ -8,33 +8,36 @@ Every step is a compare-and-set on (state, attempt), so of two workers that hold
 worker that was given up for lost cannot change what its successor does:
 
 1. A worker claims run 7 as attempt 1, then its machine stalls.
-2. Its heartbeat grows old; the run is queued again and another worker claims it as attempt 2.
-3. The first machine wakes up. Its next heartbeat finds no row with attempt 1, and it stops.
+2. Its heartbeat grows old; the reaper queues the run again and another worker claims it as attempt 2.
+3. The first machine wakes up. Its next heartbeat finds no row with attempt 1, and it stops; what it still
+   writes, events and artifact, bears attempt 1 and is not taken.
+
+annotate/services/liveness.py says what "old" is, services/reaper.py what is done then.
 """
 
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import ExpressionWrapper, F, Max, QuerySet, fields
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign, Participant
+from annotate.services.liveness import SILENT_AFTER
 from mlcore.errors import Cancelled, Conflict, TektiteError
 from review.models import Run, RunEvent, RunWindow
 
 logger = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 3
-STALE_AFTER = timedelta(seconds=60)
-QUEUED_AGAIN_AFTER = timedelta(seconds=60)
-# Any number that no other periodic task uses.
-_REQUEUE_LOCK = 7_300_001
+# So many attempts in a row may be lost without getting further; by how much of the whole "further" is.
+MAX_SETBACKS = 5
+FURTHER = 0.01
 
 HELD = (Run.State.RUNNING, Run.State.CANCELLING)
 
@@ -64,13 +67,12 @@ def folder_of(run: Run) -> Path:
 
 def claim(run_pk: int, worker: str) -> Run | None:
     """Take a queued run as its next attempt; None where somebody else has it or it no longer waits."""
-    now = timezone.now()
     claimed = Run.objects.filter(pk=run_pk, state=Run.State.QUEUED).update(
         state=Run.State.RUNNING,
         attempt=F("attempt") + 1,
         worker=worker,
-        heartbeat_at=now,
-        started_at=now,
+        heartbeat_at=Now(),
+        started_at=Now(),
         error="",
         stage=_("Starting"),
     )
@@ -81,26 +83,42 @@ def heartbeat(
     run: Run, *, progress: float | None = None, stage: str | None = None, eta_s: float | None = None
 ) -> str | None:
     """Say that this attempt lives; the run's state, or None where the attempt is no longer current."""
-    changes: dict[str, object] = {"heartbeat_at": timezone.now()}
+    changes: dict[str, object] = {"heartbeat_at": Now()}
     if progress is not None:
         changes |= {"progress": min(1.0, max(0.0, progress)), "eta_s": eta_s}
     if stage is not None:
         changes["stage"] = stage[:200]
-    if not _held(run).update(**changes):
-        return None
-    return Run.objects.values_list("state", flat=True).get(pk=run.pk)
+    _held(run).update(**changes)
+    return state_of(run)
 
 
-def add_events(run: Run, events: Iterable[tuple[str, dict[str, object]]]) -> None:
-    """Append log lines and curve points of this attempt."""
-    RunEvent.objects.bulk_create(
-        RunEvent(run=run, attempt=run.attempt, kind=kind, payload=payload) for kind, payload in events
-    )
+def state_of(run: Run) -> str | None:
+    """The run's state as it is now, or None where the attempt is no longer current."""
+    return _held(run).values_list("state", flat=True).first()
+
+
+def silent_for(run: Run) -> timedelta | None:
+    """How long nobody has heard of the run's worker, where that is long enough to say so."""
+    silence = ExpressionWrapper(Now() - F("heartbeat_at"), fields.DurationField())
+    found = _held(run).annotate(silence=silence).values_list("silence", flat=True).first()
+    return found if found is not None and found >= SILENT_AFTER else None
+
+
+def report(run: Run, events: Iterable[RunEvent]) -> None:
+    """Take in what this attempt's process wrote; nothing of an attempt that is no longer current.
+
+    The row is locked, so an attempt cannot be given up between the question and the insertion.
+    """
+    with transaction.atomic():
+        if _held(run).select_for_update(of=("self",), no_key=True).exists():
+            RunEvent.objects.bulk_create(events, ignore_conflicts=True)
 
 
 def log(run: Run, message: str) -> None:
     """Append one line to the run's log."""
-    add_events(run, [(RunEvent.Kind.LOG, {"message": message})])
+    RunEvent.objects.create(
+        run=run, attempt=run.attempt, kind=RunEvent.Kind.LOG, payload={"message": message}
+    )
 
 
 def cancel(*, run: Run, by: Participant | None) -> Run:
@@ -145,35 +163,29 @@ def finish(run: Run, **fields: object) -> bool:
 
 
 def lose(run: Run, why: str) -> bool:
-    """This attempt's worker or process is gone: queue the run again, or fail it after the last attempt.
+    """This attempt's worker or process is gone: queue the run again, unless that has helped too seldom.
 
     Returns:
         Whether it waits again, so that the caller enqueues it.
     """
-    if _end(run, (Run.State.CANCELLING,), Run.State.CANCELLED, stage=_("Cancelled")):
+    if stopped(run):
         return False
-    if run.attempt >= MAX_ATTEMPTS:
-        fail(
-            run,
-            _("%(why)s That was attempt %(attempt)d, the last; look at the log, then start a new run.")
-            % {"why": why, "attempt": run.attempt},
-        )
-        return False
-    now = timezone.now()
     with transaction.atomic():
-        again = Run.objects.filter(pk=run.pk, attempt=run.attempt, state=Run.State.RUNNING).update(
-            state=Run.State.QUEUED,
-            queued_at=now,
-            enqueued_at=now,
-            eta_s=None,
-            stage=_("Waiting for a worker, to go on"),
-        )
-        if again:
-            RunWindow.objects.filter(run=run, state=RunWindow.State.CLAIMED).update(
-                state=RunWindow.State.PENDING, claimed_by="", claimed_at=None
+        rows = Run.objects.select_for_update(no_key=True)
+        row = rows.filter(pk=run.pk, attempt=run.attempt, state=Run.State.RUNNING).first()
+        if row is None:
+            return False
+        setbacks = 1 if row.progress >= row.reached + FURTHER else row.setbacks + 1
+        if setbacks >= MAX_SETBACKS:
+            tries = _(
+                "%(why)s That was attempt %(attempt)d, and the last %(n)d got no further; "
+                "look at the log, then start a new run."
             )
-            log(run, _("%(why)s It goes on as attempt %(next)d.") % {"why": why, "next": run.attempt + 1})
-    return bool(again)
+            fail(run, tries % {"why": why, "attempt": run.attempt, "n": setbacks})
+            return False
+        _queue_again(row, setbacks)
+        log(run, _("%(why)s It goes on as attempt %(next)d.") % {"why": why, "next": run.attempt + 1})
+    return True
 
 
 def beat_or_stop(run: Run, *, stage: str) -> None:
@@ -191,37 +203,35 @@ def guarded(run: Run) -> Iterator[None]:
         stopped(run)
     except TektiteError as refusal:
         fail(run, refusal.message)
+    except (OperationalError, InterfaceError):
+        # Nothing can be written now. The heartbeat grows old, and the run goes on elsewhere or later.
+        logger.exception("Run %s was let go: the database does not answer", run.uid)
     except Exception as error:
         logger.exception("Run %s failed", run.uid)
-        fail(
-            run,
-            _("Something unforeseen went wrong (%(error)s). The worker's log has the details.")
-            % {"error": f"{type(error).__name__}: {error}"[:300]},
-        )
+        fail(run, unforeseen(error))
 
 
-def requeue() -> list[Run]:
-    """Runs to be enqueued now: those lost by their worker, and those whose message may be lost.
-
-    A run that merely waits behind others is enqueued again at growing intervals (1, 2, 4 … minutes), so that
-    its messages do not pile up.
-    """
-    with transaction.atomic():
-        if not _alone():
-            return []
-        now = timezone.now()
-        gone = _("Its worker has not been heard of for a minute.")
-        lost = [run for run in stale(now) if lose(run, gone)]
-        waiting = Run.objects.filter(state=Run.State.QUEUED, enqueued_at__lte=now - QUEUED_AGAIN_AFTER)
-        due = [run for run in waiting if now - run.enqueued_at >= run.enqueued_at - run.queued_at]
-        Run.objects.filter(pk__in=[run.pk for run in due]).update(enqueued_at=now)
-        return lost + due
+def unforeseen(error: Exception) -> str:
+    """A sentence for what nobody thought of."""
+    what = f"{type(error).__name__}: {error}"[:300]
+    return _("Something unforeseen went wrong (%(error)s). The worker's log has the details.") % {
+        "error": what
+    }
 
 
-def stale(now: datetime) -> QuerySet[Run]:
-    """Runs held by a worker that has not been heard of for a minute."""
-    return Run.objects.filter(state__in=HELD).filter(
-        Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lte=now - STALE_AFTER)
+def _queue_again(row: Run, setbacks: int) -> None:
+    now = timezone.now()
+    Run.objects.filter(pk=row.pk).update(
+        state=Run.State.QUEUED,
+        queued_at=now,
+        enqueued_at=now,
+        eta_s=None,
+        stage=_("Waiting for a worker, to go on"),
+        setbacks=setbacks,
+        reached=max(row.reached, row.progress),
+    )
+    row.windows.filter(state=RunWindow.State.CLAIMED).update(
+        state=RunWindow.State.PENDING, claim=None, claimed_by="", claimed_at=None
     )
 
 
@@ -236,10 +246,3 @@ def _end(run: Run, states: tuple[str, ...], end: str, **fields: object) -> bool:
     if ended:
         run.refresh_from_db()
     return bool(ended)
-
-
-def _alone() -> bool:
-    """Whether no other beat is at it, until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_REQUEUE_LOCK])
-        return bool(cursor.fetchone()[0])

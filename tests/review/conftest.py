@@ -13,7 +13,7 @@ import pytest
 from django.core.serializers import deserialize, serialize
 
 from annotate.models import Basemap, Campaign, Catalogue, Membership, Participant, Role, User
-from annotate.services import basemaps, conversions
+from annotate.services import basemaps, conversions, liveness
 from annotate.services.campaigns import create_campaign
 from annotate.services.features import add_features
 from annotate.services.participants import participant_of
@@ -29,6 +29,12 @@ from review.services import classifications, jobs, registry, runs
 from review.services.policies import candidates
 
 MOON_M = 1_737_400.0
+
+
+@pytest.fixture(autouse=True)
+def a_database_that_has_listened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' server may have been started a moment ago; then the reaper would give nobody up."""
+    monkeypatch.setattr(liveness, "database_has_listened", lambda: True)
 
 
 @pytest.fixture
@@ -200,7 +206,7 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Play:
                 )
 
         monkeypatch.setattr(api, "start", start)
-        monkeypatch.setattr(jobs, "HEARTBEAT_S", 0.1)
+        monkeypatch.setattr(jobs, "LOOK_S", 0.1)
         monkeypatch.setattr(jobs, "POLL_S", 0.05)
 
     return play

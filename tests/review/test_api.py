@@ -10,7 +10,7 @@ from annotate.models import Basemap, Campaign, Catalogue, Membership, Role, User
 from annotate.services.features import add_features
 from annotate.services.participants import participant_of
 from review import tasks
-from review.models import Classification, ModelVersion, Run, Subject, Workflow
+from review.models import Classification, ModelVersion, Run, RunEvent, Subject, Workflow
 from review.services import runs
 from review.services.policies import candidates
 
@@ -286,7 +286,8 @@ def test_a_run_tells_what_is_new_since_last_time(region: Campaign, client_of: Cl
     told = client.get(f"/api/v1/runs/{run.uid}").json()
     assert (told["state"], told["worker"], told["version"]) == ("running", "worker-1", None)
     assert [event["payload"]["message"] for event in told["events"]] == ["first"]
-    runs.add_events(claimed, [("metric", {"name": "loss", "step": 1, "value": 0.5})])
+    point = {"name": "loss", "step": 1, "value": 0.5}
+    runs.report(claimed, [RunEvent(run=claimed, attempt=1, kind="metric", payload=point)])
     later = client.get(f"/api/v1/runs/{run.uid}?after={told['events'][-1]['id']}").json()
     assert [event["payload"] for event in later["events"]] == [{"name": "loss", "step": 1, "value": 0.5}]
     assert client.get(f"/api/v1/runs/{run.uid}?after=x").status_code == 200

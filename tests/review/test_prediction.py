@@ -13,9 +13,10 @@ from annotate.models import Basemap, Campaign, Catalogue, Feature, Participant, 
 from annotate.services.campaigns import create_campaign
 from annotate.services.features import add_features
 from annotate.services.participants import participant_of
+from mlcore import api
 from mlcore.errors import Conflict, InvalidInput
 from review.models import ModelVersion, Run, RunWindow, Subject
-from review.services import classifications, prediction, proposals, runs
+from review.services import classifications, prediction, proposals, reaper, runs, windows
 from review.services.policies import candidates
 from tests.review.conftest import Play
 
@@ -73,7 +74,7 @@ def test_any_number_of_workers_share_the_windows(run: Run, script: Play, monkeyp
     script(SEARCH)
     monkeypatch.setattr(prediction, "FIRST_BATCH", 5)
     first = runs.claim(run.pk, "one")
-    batch = prediction._claim(first, "one", 5)
+    batch = windows.take(first, "one", 5)
     assert prediction.execute(run.pk, "two") == []
     run.refresh_from_db()
     assert run.state == "running"
@@ -110,17 +111,116 @@ def test_three_workers_at_once_search_every_window_once_and_close_once(
     assert Catalogue.objects.filter(origin=Catalogue.Origin.PREDICTED, run__isnull=False).count() == 1
 
 
-def test_windows_of_a_silent_worker_are_taken_over_and_its_late_results_dropped(run: Run):
-    claimed = runs.claim(run.pk, "one")
-    lost = prediction._claim(claimed, "one", 1000)
-    assert prediction._claim(claimed, "two", 1000) is None
-    RunWindow.objects.update(claimed_at=timezone.now() - timedelta(minutes=2))
-    taken = prediction._claim(claimed, "two", 1000)
-    assert len(taken.windows) == run.windows.count()
+def test_of_two_workers_one_is_lost_and_only_its_windows_are_given_back(run: Run):
+    shared = runs.claim(run.pk, "one")
+    lost, alive = windows.take(shared, "one", 3), windows.take(shared, "two", 3)
     lost.write(0, FOUND)
-    assert run.windows.get(index=0).state == "claimed"
-    taken.write(0, [])
+    fall_silent(lost)
+    assert windows.searchers(run) == ["one", "two"]
+    assert reaper.requeue() == [run]
+    assert windows.searchers(run) == ["two"]
+    run.refresh_from_db()
+    assert (run.state, run.attempt) == ("running", 1)
+    assert "one has not been heard of for 40 seconds; others take its 2 windows" in log_of(run)
+    # Window 0 was done and stays so; the one it was lost at is remembered.
+    assert list(run.windows.order_by("index").values_list("state", "setbacks")[:3]) == [
+        ("done", 0),
+        ("pending", 1),
+        ("pending", 0),
+    ]
+    assert alive.beat()
+    assert alive.write(3, [])
+
+
+def test_what_a_worker_brings_that_was_cut_off_is_neither_taken_nor_doubled(run: Run):
+    shared = runs.claim(run.pk, "one")
+    cut_off = windows.take(shared, "one", 2)
+    fall_silent(cut_off)
+    reaper.requeue()
+    assert not cut_off.beat()
+    assert not cut_off.write(0, FOUND)
+    taken = windows.take(shared, "two", 1)
+    assert not cut_off.write(0, FOUND)
+    assert taken.write(0, [])
+    assert not cut_off.write(0, FOUND)
     assert run.windows.get(index=0).detections == []
+    assert run.windows.get(index=1).state == "pending"
+
+
+def test_a_window_that_ends_every_search_ends_the_run(run: Run):
+    shared = runs.claim(run.pk, "one")
+    windows.take(shared, "other", 2)
+    for _ in range(windows.MAX_SETBACKS):
+        fall_silent(windows.take(shared, "one", 2))
+        reaper.requeue()
+    run.refresh_from_db()
+    assert run.state == "failed"
+    assert "lost 5 times at window 2" in run.error
+
+
+def test_a_machine_that_cannot_search_leaves_it_to_the_others(run: Run, script: Play):
+    shared = runs.claim(run.pk, "one")
+    other = windows.take(shared, "one", 3)
+    script("tell(kind='failed', code='x', message='The raster is not mounted here.'); sys.exit(1)")
+    assert prediction.execute(run.pk, "two") == []
+    run.refresh_from_db()
+    assert run.state == "running"
+    assert "not mounted here. Others go on" in log_of(run)
+    assert windows.searchers(run) == ["one"]
+    # Without others it is the end.
+    other.release(blame=False)
+    prediction.execute(run.pk, "two")
+    run.refresh_from_db()
+    assert (run.state, run.error) == ("failed", "The raster is not mounted here.")
+
+
+def test_a_worker_that_comes_later_is_asked_to_join(run: Run):
+    shared = runs.claim(run.pk, "one")
+    windows.take(shared, "one", 3)
+    assert reaper.requeue() == []
+    Run.objects.update(enqueued_at=timezone.now() - timedelta(minutes=2))
+    assert reaper.requeue() == [run]
+    assert reaper.requeue() == []
+
+
+def test_closing_is_undone_where_somebody_cancels_meanwhile(
+    run: Run, script: Play, monkeypatch: pytest.MonkeyPatch
+):
+    publish = proposals.publish
+
+    def publish_and_cancel(run: Run, found: list[api.Detection]) -> Catalogue:
+        catalogue = publish(run, found)
+        Run.objects.filter(pk=run.pk).update(state="cancelling")
+        return catalogue
+
+    monkeypatch.setattr(proposals, "publish", publish_and_cancel)
+    claimed = runs.claim(run.pk, "one")
+    run.windows.update(state="done", detections=FOUND)
+    assert not prediction.close(claimed)
+    assert not Subject.objects.exists()
+    assert not Catalogue.objects.filter(origin="predicted").exists()
+
+
+def test_settings_that_make_no_sense_are_refused_before_anybody_searches(version: ModelVersion):
+    workflow = candidates.workflow_of(version.campaign)
+    for settings, words in (
+        ({"random_share": "many"}, 'random_share” of the workflow .* is "many", and should be a number'),
+        ({"wanted": 0}, "wanted” .* is 0, and should be a whole number"),
+        ([], "should be an object"),
+    ):
+        workflow.settings = settings
+        workflow.save()
+        with pytest.raises(InvalidInput, match=words):
+            prediction.request_prediction(model_version=version, requested_by=None)
+
+
+def fall_silent(claim: windows.Claim) -> None:
+    then = timezone.now() - timedelta(minutes=2)
+    RunWindow.objects.filter(claim=claim.uid).update(claimed_at=then)
+
+
+def log_of(run: Run) -> str:
+    return " ".join(event.payload["message"] for event in run.events.order_by("pk"))
 
 
 def test_a_killed_search_goes_on_with_what_is_open(run: Run, script: Play):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Barrier, Thread
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -11,7 +12,7 @@ from django.utils import timezone
 from annotate.models import Campaign
 from mlcore.errors import Conflict, InvalidInput
 from review.models import Run, RunWindow
-from review.services import runs
+from review.services import reaper, runs
 
 pytestmark = pytest.mark.django_db
 
@@ -116,7 +117,7 @@ def test_what_has_ended_cannot_be_cancelled(make_run: Make):
 def test_a_lost_worker_is_noticed_and_the_run_goes_on_as_the_next_attempt(make_run: Make):
     first = runs.claim(make_run().pk, "first")
     age(first)
-    assert [run.pk for run in runs.requeue()] == [first.pk]
+    assert [run.pk for run in reaper.requeue()] == [first.pk]
     second = runs.claim(first.pk, "second")
     assert second.attempt == 2
     assert "has not been heard of" in log_of(second)
@@ -127,34 +128,49 @@ def test_a_lost_worker_is_noticed_and_the_run_goes_on_as_the_next_attempt(make_r
     assert runs.heartbeat(second) == "running"
 
 
-def test_after_the_third_attempt_the_run_fails_with_a_sentence(make_run: Make):
+def test_attempts_that_get_no_further_are_counted_and_the_last_fails_with_a_sentence(make_run: Make):
     run = make_run()
-    for attempt in (1, 2, 3):
+    for attempt in range(1, runs.MAX_SETBACKS + 1):
         claimed = runs.claim(run.pk, "w")
         assert claimed.attempt == attempt
         age(claimed)
-        assert [again.pk for again in runs.requeue()] == ([run.pk] if attempt < 3 else [])
+        again = [run.pk] if attempt < runs.MAX_SETBACKS else []
+        assert [found.pk for found in reaper.requeue()] == again
     run.refresh_from_db()
     assert run.state == "failed"
-    assert "attempt 3, the last" in run.error
+    assert "attempt 5, and the last 5 got no further" in run.error
+
+
+def test_an_unlucky_run_that_gets_further_each_time_is_not_given_up(make_run: Make):
+    run = make_run()
+    for attempt in range(1, 3 * runs.MAX_SETBACKS):
+        claimed = runs.claim(run.pk, "w")
+        runs.heartbeat(claimed, progress=attempt / 100)
+        assert runs.lose(claimed, "The power failed.")
+    # A step that is not worth a hundredth of the run is none.
+    for _ in range(runs.MAX_SETBACKS - 1):
+        claimed = runs.claim(run.pk, "w")
+        runs.heartbeat(claimed, progress=0.145)
+        again = runs.lose(claimed, "The power failed.")
+    assert not again
 
 
 def test_a_run_that_lives_is_left_alone(make_run: Make):
     runs.claim(make_run().pk, "w")
-    assert runs.requeue() == []
+    assert reaper.requeue() == []
 
 
 def test_what_was_to_be_cancelled_and_lost_its_worker_is_cancelled(make_run: Make):
     claimed = runs.claim(make_run().pk, "w")
     runs.cancel(run=claimed, by=None)
     age(claimed)
-    assert runs.requeue() == []
+    assert reaper.requeue() == []
     assert Run.objects.get().state == "cancelled"
 
 
 def test_a_lost_message_is_sent_again_at_growing_intervals(make_run: Make):
     run = make_run()
-    assert runs.requeue() == []
+    assert reaper.requeue() == []
     minutes = [1, 2, 4, 8]
     for waited in minutes:
         now = timezone.now()
@@ -162,8 +178,8 @@ def test_a_lost_message_is_sent_again_at_growing_intervals(make_run: Make):
             queued_at=now - timedelta(minutes=waited, seconds=1),
             enqueued_at=now - timedelta(minutes=waited / 2 if waited > 1 else 1, seconds=1),
         )
-        assert [again.pk for again in runs.requeue()] == [run.pk]
-        assert runs.requeue() == []
+        assert [again.pk for again in reaper.requeue()] == [run.pk]
+        assert reaper.requeue() == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -173,7 +189,7 @@ def test_two_beats_at_once_do_the_work_once(make_run: Make):
 
     def beat() -> None:
         together.wait()
-        found.extend(runs.requeue())
+        found.extend(reaper.requeue())
         connection.close()
 
     threads = [Thread(target=beat) for _ in range(2)]
@@ -187,9 +203,9 @@ def test_two_beats_at_once_do_the_work_once(make_run: Make):
 def test_windows_of_a_lost_worker_are_free_again(make_run: Make):
     claimed = runs.claim(make_run("predict").pk, "w")
     for index, state in enumerate(("done", "claimed", "pending")):
-        RunWindow.objects.create(run=claimed, index=index, window={}, state=state, claimed_by="w")
+        RunWindow.objects.create(run=claimed, index=index, window={}, state=state, claim=uuid4())
     age(claimed)
-    runs.requeue()
+    reaper.requeue()
     assert list(claimed.windows.order_by("index").values_list("state", flat=True)) == [
         "done",
         "pending",

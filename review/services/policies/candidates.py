@@ -5,6 +5,7 @@ of the standing answers alone, so neither their order nor the number of times it
 taking an answer back undoes all that it did: the verdict, the reviewed catalogue's entry, the retirement.
 """
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from review.models import Classification, Subject, Verdict, Workflow
 Answer = Classification.Answer
 
 DEFAULT_WANTED = 1
+DEFAULT_RANDOM_SHARE = 0.15
+MOST_WANTED = 1000
 SETTLED = "settled"
 SUPERSEDED = "superseded"
 
@@ -70,6 +73,38 @@ def workflow_of(campaign: Campaign) -> Workflow:
         defaults={"question": "Is this a crater, and is its rim right?"},
     )
     return workflow
+
+
+def random_share_of(workflow: Workflow) -> float:
+    """The share of proposals that are asked at random, 0 to 1, of the workflow's settings."""
+    share = _setting(workflow, "random_share", DEFAULT_RANDOM_SHARE)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise _unusable(workflow, "random_share", share, _("a number from 0 to 1"))
+    return float(share)
+
+
+def wanted_of(workflow: Workflow) -> int:
+    """How many answers a proposal needs, of the workflow's settings."""
+    wanted = _setting(workflow, "wanted", DEFAULT_WANTED)
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or not 1 <= wanted <= MOST_WANTED:
+        raise _unusable(workflow, "wanted", wanted, _("a whole number from 1 to %d") % MOST_WANTED)
+    return wanted
+
+
+def _setting(workflow: Workflow, name: str, default: float) -> object:
+    if not isinstance(workflow.settings, dict):
+        raise _unusable(workflow, "settings", workflow.settings, _("an object, such as {}"))
+    return workflow.settings.get(name, default)
+
+
+def _unusable(workflow: Workflow, name: str, value: object, right: str) -> InvalidInput:
+    sentence = _(
+        "The setting “%(name)s” of the workflow “%(workflow)s” is %(value)s, and should be %(right)s. "
+        "The administrator can correct it on the workflow's page in the admin."
+    )
+    shown = json.dumps(value)[:60]
+    words = {"name": name, "workflow": workflow, "value": shown, "right": right}
+    return InvalidInput(sentence % words, code="workflow_settings")
 
 
 def check(subject: Subject, *, answer: str, reason: str, payload: dict[str, object]) -> dict[str, object]:
@@ -132,7 +167,7 @@ def settle(subject: Subject) -> Verdict | None:
     decision = decide(
         votes,
         proposed=Circle(feature.lon, feature.lat, feature.diameter_m),
-        wanted=int(subject.workflow.settings.get("wanted", DEFAULT_WANTED)),
+        wanted=wanted_of(subject.workflow),
     )
     standing = Verdict.objects.select_related("feature").filter(subject=subject).first()
     subject.n_answers = sum(vote.answer != Answer.SKIP for vote in votes)

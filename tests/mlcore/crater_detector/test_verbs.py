@@ -133,7 +133,7 @@ def test_a_job_runs_in_a_process_of_its_own_and_stops_when_asked(dataset: Path, 
         request_cancel(out)
         assert process.wait(30) == api.EXIT_CANCELLED
     finally:
-        api.kill(process)
+        api.end(process)
     assert (out / "checkpoint" / "state.pt").exists()
     assert read_events(out)[0][-1]["code"] == "cancelled"
 
