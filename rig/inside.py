@@ -29,7 +29,11 @@ def reach(site: Site) -> Iterator[None]:
         "SECRET_KEY": site.environment["SECRET_KEY"],
         "CACHES": caches,
     }
-    with override_settings(**changed), _database(site.postgres.url), enqueueing_to(site.redis.broker_url):
+    with (
+        override_settings(**changed),
+        _database(site.environment["DATABASE_URL"]),
+        enqueueing_to(site.environment["CELERY_BROKER_URL"]),
+    ):
         yield
 
 

@@ -84,6 +84,13 @@ class Postgres(Server):
         self.log = self.home / "log"
         return int((self.home / "data" / "postmaster.pid").read_text().split()[0])
 
+    def admit(self, subnet: str, password: str) -> None:
+        """Let those of a subnet in who know the password."""
+        with (self.home / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all app {subnet} scram-sha-256\n")
+        change = f"ALTER USER app PASSWORD '{password}'; SELECT pg_reload_conf()"
+        bash(f'locate_cluster; "$PG_BIN/psql" -qh "$SOCKETS" -U app tektite -c "{change}"', self.environment)
+
 
 class Redis(Server):
     """Append-only, as bin/run has it.

@@ -17,6 +17,7 @@ import psutil
 
 from mlcore.errors import TektiteError
 from rig.components import Component, Service
+from rig.network import Network
 from rig.servers import Postgres, Redis
 from rig.shell import manage, service_commands, surroundings
 from rig.waiting import until
@@ -33,8 +34,7 @@ class Site:
     Args:
         services: Those of bin/lib/services.sh to be started; all where None.
         environment: Added to the services'.
-        postgres: Options of the server, for example "-c listen_addresses=…".
-        redis: Options of the server, for example "--port 6379 --bind …".
+        network: Where PostgreSQL and Redis listen too, with passwords; on sockets alone where None.
 
     Attributes:
         folder: Holds logs, media, databases; the user postgres can enter it.
@@ -49,20 +49,17 @@ class Site:
         *,
         services: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
-        postgres: str = "",
-        redis: str = "",
+        network: Network | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tektite-rig-", dir="/tmp"))
         self.folder.chmod(0o755)
         self.logs = self.folder / "log"
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.environment = surroundings(
             TEKTITE_VAR=str(self.folder),
             TEKTITE_SOCKETS=str(self.folder / "sockets"),
             MEDIA_ROOT=str(self.folder / "media"),
-            RIG_POSTGRES=postgres,
-            RIG_REDIS=redis,
             SECRET_KEY=secrets.token_urlsafe(48),
             HOST="127.0.0.1",
             PORT=str(port),
@@ -70,7 +67,11 @@ class Site:
             INSECURE_HTTP="1",
             OMP_NUM_THREADS="1",
             OMP_WAIT_POLICY="PASSIVE",
-        ) | (environment or {})
+        )
+        self._network, self._password = network, secrets.token_hex(16)
+        if network is not None:
+            self.environment |= self._listening(network)
+        self.environment |= environment or {}
         self.postgres = Postgres("postgres", self.environment, self.logs / "postgres.log")
         self.redis = Redis("redis", self.environment, self.logs / "redis.log")
         self.components: dict[str, Component] = {"postgres": self.postgres, "redis": self.redis}
@@ -86,11 +87,14 @@ class Site:
             for name in ("log", "media", "static"):
                 (self.folder / name).mkdir()
             self.postgres.start()
+            if self._network is not None:
+                self.postgres.admit(self._network.subnet, self._password)
             self.redis.start()
-            self.environment |= {
+            self.environment = {
                 "DATABASE_URL": self.postgres.url,
                 "REDIS_URL": self.redis.cache_url,
                 "CELERY_BROKER_URL": self.redis.broker_url,
+                **self.environment,
             }
             manage("migrate", "--noinput", "--verbosity", "0", environment=self.environment)
             for name, command in service_commands(self.environment).items():
@@ -182,6 +186,20 @@ class Site:
                     found.append(f"{process.pid}: {' '.join(process.cmdline())}")
         return found
 
+    def _listening(self, network: Network) -> dict[str, str]:
+        """What makes the servers listen on the network, and the addresses under which they do."""
+        postgres, redis = (free_port(network.address) for _ in range(2))
+        at = f"redis://:{self._password}@{network.address}:{redis}"
+        return {
+            "PGPORT": str(postgres),
+            "RIG_POSTGRES": f"-c listen_addresses={network.address}",
+            "RIG_REDIS": f"--bind {network.address} --port {redis} --requirepass {self._password}",
+            "REDISCLI_AUTH": self._password,
+            "DATABASE_URL": f"postgis://app:{self._password}@{network.address}:{postgres}/tektite",
+            "REDIS_URL": f"{at}/1",
+            "CELERY_BROKER_URL": f"{at}/2",
+        }
+
     def _readiness(self, name: str) -> Callable[[str], bool]:
         if name == "web":
             return lambda written: _answers(f"{self.url}/healthz/web")
@@ -209,7 +227,8 @@ def _answers(url: str) -> bool:
     return False
 
 
-def _free_port() -> int:
+def free_port(address: str = "127.0.0.1") -> int:
+    """A TCP port on which nobody listens now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((address, 0))
         return probe.getsockname()[1]
