@@ -241,6 +241,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# How often whoever works says that it lives; it counts as silent after 2.5 of these, as lost after 4.
+HEARTBEAT_S = env.float("HEARTBEAT_S", default=10.0)
 # A run that takes longer is ended in words, and so is a learning process that says nothing for so long.
 RUN_LIMIT_S = env.int("RUN_LIMIT_S", default=5 * 24 * 3600)
 RUN_STALL_S = env.int("RUN_STALL_S", default=3600)
@@ -270,7 +272,7 @@ CELERY_BEAT_SCHEDULE = {
     # Asked too late it has been asked again: a queue that was not read for long is not full of it.
     "requeue-runs": {
         "task": "review.tasks.requeue_runs_task",
-        "schedule": 10.0,
+        "schedule": HEARTBEAT_S,
         "options": {"expires": 30.0},
     },
 }

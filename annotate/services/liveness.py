@@ -1,9 +1,9 @@
 """When a worker counts as gone, and how a living one says that it lives.
 
 Whoever works on a row beats every HEARTBEAT_S, also while it loads or is in one long step. A page says after
-SILENT_AFTER, two missed beats, that the worker has not been heard of; that is computed when the page is read,
-so it is true whatever else is down. After LOST_AFTER, four missed beats, somebody else may go on with the row:
-late enough for a busy machine to catch up, since giving up a living worker wastes what it does.
+SILENT_AFTER, two missed beats, that the worker has not been heard of: worked out when the page is read, so it
+is true whatever else is down. After LOST_AFTER, four missed beats, somebody else may go on with the row. That
+is late enough for a busy machine to catch up: giving up a living worker wastes what it does.
 
 All of it is on the database's clock, so hosts whose own clocks are wrong agree. And the database itself may
 have been away:
@@ -21,6 +21,7 @@ from datetime import timedelta
 from threading import Event, Thread
 from typing import ParamSpec, TypeVar
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -29,9 +30,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-HEARTBEAT_S = 10.0
-SILENT_AFTER = timedelta(seconds=25)
-LOST_AFTER = timedelta(seconds=40)
+HEARTBEAT_S = settings.HEARTBEAT_S
+SILENT_AFTER = timedelta(seconds=2.5 * HEARTBEAT_S)
+LOST_AFTER = timedelta(seconds=4 * HEARTBEAT_S)
 # How long work goes on by itself while the database is away, and the longest pause between two attempts.
 PATIENCE_S = 600.0
 LONGEST_PAUSE_S = 5.0
