@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from annotate.models import Participant
 from review.models import Classification, ModelVersion, Run, RunEvent, Subject, Workflow
-from review.services import cutouts, queue
+from review.services import cutouts, queue, standing
 from review.services.cutouts import CutoutOut, NearestOut, ProfileOut
 
 
@@ -152,6 +152,7 @@ def run_out(run: Run, *, after: int = 0) -> dict[str, Any]:
         "error": run.error,
         "worker": run.worker,
         "heartbeat_at": run.heartbeat_at.isoformat() if run.heartbeat_at else None,
+        "trouble": standing.trouble_of(run),
         "events": [event_out(event) for event in events],
         "dataset": {"sha256": run.dataset.sha256, "counts": run.dataset.counts} if run.dataset else None,
         "version": version_out(version) if version else None,

@@ -18,18 +18,16 @@ annotate/services/liveness.py says what "old" is, services/reaper.py what is don
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import ExpressionWrapper, F, Max, QuerySet, fields
+from django.db.models import F, Max, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign, Participant
-from annotate.services.liveness import SILENT_AFTER
 from mlcore.errors import Cancelled, Conflict, TektiteError
 from review.models import Run, RunEvent, RunWindow
 
@@ -95,13 +93,6 @@ def heartbeat(
 def state_of(run: Run) -> str | None:
     """The run's state as it is now, or None where the attempt is no longer current."""
     return _held(run).values_list("state", flat=True).first()
-
-
-def silent_for(run: Run) -> timedelta | None:
-    """How long nobody has heard of the run's worker, where that is long enough to say so."""
-    silence = ExpressionWrapper(Now() - F("heartbeat_at"), fields.DurationField())
-    found = _held(run).annotate(silence=silence).values_list("silence", flat=True).first()
-    return found if found is not None and found >= SILENT_AFTER else None
 
 
 def report(run: Run, events: Iterable[RunEvent]) -> None:

@@ -15,7 +15,7 @@ from mlcore.split import SIDES
 from review import access
 from review.models import ModelVersion, Run
 from review.serializers import run_out
-from review.services import datasets, lessons, scores
+from review.services import datasets, lessons, scores, standing
 from review.services.labels import REGION
 
 RUNS_SHOWN = 30
@@ -28,6 +28,8 @@ def models(request: HttpRequest, uid: UUID) -> HttpResponse:
     campaign = access.get_campaign(request, uid)
     leads = _leads(request, campaign)
     started = campaign.runs.select_related("requested_by__user", "basemap").order_by("-number")
+    shown = started[:RUNS_SHOWN]
+    troubles = standing.troubles(shown)
     versions = list(
         ModelVersion.objects.filter(campaign=campaign).select_related("run__dataset").order_by("-number")
     )
@@ -37,7 +39,7 @@ def models(request: HttpRequest, uid: UUID) -> HttpResponse:
         "leads": leads,
         "versions": [(version, scores.figures_of(version)) for version in versions],
         "current": next((version for version in versions if version.is_current), None),
-        "runs": started[:RUNS_SHOWN],
+        "runs": [(run, troubles.get(run.pk)) for run in shown],
         "lessons": lessons.since_current(campaign),
     }
     if leads:

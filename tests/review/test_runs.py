@@ -1,5 +1,6 @@
 """The life of a run: rows are the truth, whatever queue and workers do."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Barrier, Thread
@@ -10,9 +11,10 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from annotate.models import Campaign
+from annotate.services import liveness
 from mlcore.errors import Conflict, InvalidInput
-from review.models import Run, RunWindow
-from review.services import reaper, runs
+from review.models import Run, RunEvent, RunWindow, Worker
+from review.services import reaper, runs, standing
 
 pytestmark = pytest.mark.django_db
 
@@ -198,6 +200,62 @@ def test_two_beats_at_once_do_the_work_once(make_run: Make):
     for thread in threads:
         thread.join()
     assert len(found) == 1
+
+
+def test_a_page_tells_within_half_a_minute_that_the_worker_is_silent(make_run: Make):
+    claimed = runs.claim(make_run().pk, "w")
+    assert standing.trouble_of(claimed) == ""
+    age(claimed, timedelta(seconds=27))
+    assert re.search(r"not been heard of for (2[789]|[3-9]\d) seconds", standing.trouble_of(claimed))
+    assert reaper.requeue() == []
+    runs.heartbeat(claimed)
+    assert standing.trouble_of(claimed) == ""
+    runs.fail(claimed, "No.")
+    age(claimed)
+    assert standing.trouble_of(claimed) == ""
+
+
+def test_a_page_tells_that_nobody_is_there_to_take_a_waiting_run(make_run: Make):
+    run = make_run()
+    worker = Worker.objects.create(name="default@a", host="a", pid=1, queues=["default"])
+    assert "No worker for training and prediction is running" in standing.trouble_of(run)
+    worker.queues = ["gpu"]
+    worker.save()
+    assert standing.trouble_of(run) == ""
+
+
+def test_nobody_is_given_up_by_a_database_that_has_just_come_back(
+    make_run: Make, monkeypatch: pytest.MonkeyPatch
+):
+    claimed = runs.claim(make_run().pk, "w")
+    age(claimed)
+    monkeypatch.setattr(liveness, "database_has_listened", lambda: False)
+    assert reaper.requeue() == []
+    monkeypatch.setattr(liveness, "database_has_listened", lambda: True)
+    assert reaper.requeue() == [claimed]
+
+
+def test_what_an_attempt_writes_that_was_given_up_is_not_taken(make_run: Make):
+    first = runs.claim(make_run().pk, "first")
+    told = RunEvent(run=first, attempt=1, kind="log", payload={"message": "too late"}, position=0)
+    assert runs.lose(first, "Given up.")
+    runs.report(first, [told])
+    runs.claim(first.pk, "second")
+    runs.report(first, [told])
+    assert "too late" not in log_of(first)
+
+
+def test_what_is_read_twice_is_kept_once(make_run: Make):
+    claimed = runs.claim(make_run().pk, "w")
+    for _ in range(2):
+        runs.report(
+            claimed,
+            [
+                RunEvent(run=claimed, attempt=1, kind="log", payload={"message": m}, source="1", position=i)
+                for i, m in enumerate(("one", "two"))
+            ],
+        )
+    assert log_of(claimed) == "one two"
 
 
 def test_windows_of_a_lost_worker_are_free_again(make_run: Make):

@@ -29,6 +29,8 @@ function show(run) {
   find("#worker").textContent = run.worker
     ? interpolate(gettext("%(worker)s, attempt %(attempt)s"), { worker: run.worker, attempt: run.attempt })
     : "";
+  find("#trouble").hidden = !run.trouble;
+  find("#trouble").textContent = run.trouble;
   find("#error").hidden = !run.error;
   find("#error").textContent = run.error;
   if (cancel) {
