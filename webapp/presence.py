@@ -46,9 +46,13 @@ class Presence(bootsteps.StartStopStep):
         self.writer.start()
 
     def stop(self, worker: Any) -> None:
-        """Also where the worker is made to end at once."""
+        """Celery calls it when the worker ends after its tasks."""
         if self.writer:
             self.writer.end()
+
+    def terminate(self, worker: Any) -> None:
+        """And this when it ends at once."""
+        self.stop(worker)
 
 
 class Scheduler(PersistentScheduler):

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 declare -A SERVICES=() # name → process id, which is also its process group
+LOGS_PID=""
 
 # serve NAME COMMAND…: each in a group of its own, so that Ctrl-C reaches only bin/run, which stops them in order.
 # A shell's background commands begin with INT and QUIT ignored, and could not be stopped while they load.
@@ -19,9 +20,18 @@ worker() { # worker NAME OPTION…
     --loglevel INFO --without-mingle "$@"
 }
 
+# All of them append, and so do PostgreSQL and Redis: a log may be emptied under their feet. Nobody depends on it.
+keep_logs_small() {
+  setsid setpriv --pdeathsig TERM python "$ROOT/bin/lib/rotate_logs.py" "${LOG_BYTES:-20000000}" "${LOG_COPIES:-5}" \
+    "$VAR/log" ${PG_HOME:+"$PG_HOME/log"} >>"$VAR/log/rotation.log" 2>&1 </dev/null 9>&- &
+  LOGS_PID=$!
+}
+
 start_services() {
+  keep_logs_small
   serve web gunicorn webapp.wsgi --bind "$HOST:$PORT" --workers "$WEB_CONCURRENCY" --timeout 300 \
-    --worker-class gthread --threads 4 --preload --no-control-socket --access-logfile "$VAR/log/access.log"
+    --worker-class gthread --threads 4 --preload --no-control-socket \
+    --logger-class webapp.logging_gunicorn.Logger --access-logfile "$VAR/log/access.log"
   serve beat celery --app webapp --quiet beat --schedule "$VAR/beat-schedule" --pidfile= --loglevel INFO
   worker default --concurrency 2
   # One process per accelerator; it takes one task at a time and gives the rest of the queue to others.
@@ -33,6 +43,7 @@ alive() { kill -0 -- "-$1" 2>/dev/null; }
 # A worker that gets QUIT puts its task back into the queue, for the next start; TERM would wait for its end.
 stop_services() {
   local name pid patience begun=$SECONDS
+  [[ -z $LOGS_PID ]] || kill -TERM -- "-$LOGS_PID" 2>/dev/null || true
   for name in "${!SERVICES[@]}"; do
     case $name in
       worker-*) kill -QUIT "${SERVICES[$name]}" 2>/dev/null || true ;;
