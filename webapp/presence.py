@@ -1,4 +1,4 @@
-"""How workers and beat make themselves known: a row each, written every ten seconds from their main process.
+"""How workers and beat make themselves known: a row each, written at every heartbeat from their main process.
 
 A thread writes it, so that neither a database that hangs nor a driver that sleeps can hold up the queue.
 """
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from celery import bootsteps
 from celery.beat import PersistentScheduler
 from celery.worker import state
+from django.conf import settings
 
 if TYPE_CHECKING:
     from review.services.workers import Identity
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 10.0
 # Beat looks at its schedule at least this often (CELERY_BEAT_MAX_LOOP_INTERVAL is shorter).
 TICKS_WITHIN_S = 60.0
 # Runs go to the accelerators of this queue's workers.
@@ -97,7 +97,7 @@ class Writer(Thread):
         """The thread's work."""
         while not self._ended.is_set():
             self._attempt(self._beat)
-            self._ended.wait(EVERY_S)
+            self._ended.wait(settings.HEARTBEAT_S)
         self._attempt(self._sign_off)
 
     def end(self) -> None:

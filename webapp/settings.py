@@ -246,6 +246,8 @@ HEARTBEAT_S = env.float("HEARTBEAT_S", default=10.0)
 # A run that takes longer is ended in words, and so is a learning process that says nothing for so long.
 RUN_LIMIT_S = env.int("RUN_LIMIT_S", default=5 * 24 * 3600)
 RUN_STALL_S = env.int("RUN_STALL_S", default=3600)
+# What a learning process prints: of a longer log the latest half is kept.
+RUN_LOG_BYTES = env.int("RUN_LOG_BYTES", default=10_000_000)
 # A worker asks for its queue for ever: the broker may be away, or come back empty, and rows say what is lost.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A run outlives the connection over which it was asked for; its message, coming twice, finds it claimed.

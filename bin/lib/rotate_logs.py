@@ -1,9 +1,10 @@
 """Keeps the logs of bin/run small: `rotate_logs.py BYTES COPIES FILE_OR_FOLDER…`, until it is told to end.
 
 A log that has grown beyond BYTES is copied to LOG.1 (LOG.1 becomes LOG.2, and so on) and emptied in place.
-Those who write need not know: they append, so they go on at the new beginning. Killed at any moment this loses
-no line (at worst a copy holds some twice), and without it the logs merely grow. Lines written in the microseconds
-between the last look and the emptying are lost; logs that must not lose any go to journald (docs/operators.md).
+Those who write need not know: they append, so they go on at the new beginning. Killed at any moment this
+loses no line (at worst a copy holds some twice), and without it the logs merely grow. Lines written in the
+microseconds between the last look and the emptying are lost; what must lose none goes to journald
+(docs/operators.md).
 """
 
 import os

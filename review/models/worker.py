@@ -4,18 +4,20 @@ import uuid
 from datetime import timedelta
 from typing import Self
 
+from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-# Each writes its row every ten seconds; three in a row may be missed by a machine under load.
-HEARD_WITHIN = timedelta(seconds=40)
+# Each writes its row at every heartbeat; on the database's clock, so hosts whose own are wrong agree.
+HEARD_WITHIN = timedelta(seconds=4 * settings.HEARTBEAT_S)
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
     def heard(self) -> Self:
         """Those that were heard of lately."""
-        return self.filter(seen_at__gte=timezone.now() - HEARD_WITHIN)
+        return self.filter(seen_at__gte=Now() - HEARD_WITHIN)
 
     def serving(self, queue: str) -> Self:
         return self.filter(queues__contains=[queue])

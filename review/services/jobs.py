@@ -9,9 +9,9 @@ What may go wrong meanwhile, and what comes of it:
 - This worker dies. The kernel ends the process with it; the run's heartbeat grows old (services/reaper.py).
 """
 
+import logging
 import subprocess
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,14 +24,15 @@ from django.utils.translation import gettext as _
 from annotate.services.liveness import HEARTBEAT_S, patiently
 from mlcore import api
 from review.models import Run, RunEvent
-from review.services import runs
+from review.services import run_logs, runs
+
+logger = logging.getLogger(__name__)
 
 POLL_S = 0.3
 # How often the run's row is asked whether to stop, and told of progress.
 LOOK_S = 2.0
 # A batch or a window may take this long before a cancelled process is ended by force.
 GRACE_S = 30.0
-LOG_LINES_KEPT = 40
 
 Detections = list[dict[str, float]]
 End = Literal["done", "failed", "cancelled", "lost", "superseded"]
@@ -79,6 +80,8 @@ class _Follower:
         self.offset, self.heard_at = offset, time.monotonic()
         for event in events:
             self._note(event)
+            if event["kind"] == "log":
+                logger.info("%s", event["message"])
 
     def _row(self, event: dict[str, Any]) -> RunEvent | None:
         match event["kind"]:
@@ -176,6 +179,7 @@ def _watch(process: "subprocess.Popen[bytes]", follower: _Follower) -> Outcome |
         now = time.monotonic()
         if now >= next_look:
             state = patiently(follower.look)
+            run_logs.keep_small(follower.folder / "log.txt")
             next_look = time.monotonic() + LOOK_S
             if state is None:
                 return Outcome("superseded")
@@ -221,7 +225,7 @@ def _outcome(follower: _Follower, returncode: int, ended_by: Outcome | None) -> 
         )
     if follower.failure:
         return Outcome("failed", message=follower.failure)
-    for line in _tail(follower.folder / "log.txt"):
+    for line in run_logs.tail(follower.folder / "log.txt"):
         runs.log(follower.run, line)
     if returncode < 0:
         return Outcome(
@@ -234,10 +238,3 @@ def _outcome(follower: _Follower, returncode: int, ended_by: Outcome | None) -> 
         message=_("Its process ended with status %(status)d and no result; the log's last lines say more.")
         % {"status": returncode},
     )
-
-
-def _tail(path: Path) -> list[str]:
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        return [line.rstrip("\n") for line in deque(lines, maxlen=LOG_LINES_KEPT)]

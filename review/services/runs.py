@@ -26,6 +26,7 @@ from django.db.models import F, Max, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from structlog.contextvars import bound_contextvars
 
 from annotate.models import Campaign, Participant
 from mlcore.errors import Cancelled, Conflict, TektiteError
@@ -106,7 +107,8 @@ def report(run: Run, events: Iterable[RunEvent]) -> None:
 
 
 def log(run: Run, message: str) -> None:
-    """Append one line to the run's log."""
+    """Append one line to the run's log; the worker's own log has it too."""
+    logger.info("%s", message, extra={"run": str(run.uid)})
     RunEvent.objects.create(
         run=run, attempt=run.attempt, kind=RunEvent.Kind.LOG, payload={"message": message}
     )
@@ -188,18 +190,19 @@ def beat_or_stop(run: Run, *, stage: str) -> None:
 @contextmanager
 def guarded(run: Run) -> Iterator[None]:
     """End the run in words when its work raises: a row must not say "running" when nobody runs."""
-    try:
-        yield
-    except Cancelled:
-        stopped(run)
-    except TektiteError as refusal:
-        fail(run, refusal.message)
-    except (OperationalError, InterfaceError):
-        # Nothing can be written now. The heartbeat grows old, and the run goes on elsewhere or later.
-        logger.exception("Run %s was let go: the database does not answer", run.uid)
-    except Exception as error:
-        logger.exception("Run %s failed", run.uid)
-        fail(run, unforeseen(error))
+    with bound_contextvars(run=str(run.uid), attempt=run.attempt):
+        try:
+            yield
+        except Cancelled:
+            stopped(run)
+        except TektiteError as refusal:
+            fail(run, refusal.message)
+        except (OperationalError, InterfaceError):
+            # Nothing can be written now. The heartbeat grows old, and the run goes on elsewhere or later.
+            logger.exception("Run %s was let go: the database does not answer", run.uid)
+        except Exception as error:
+            logger.exception("Run %s failed", run.uid)
+            fail(run, unforeseen(error))
 
 
 def unforeseen(error: Exception) -> str:

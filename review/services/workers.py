@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from review.models import Worker
 
@@ -41,9 +41,8 @@ def register(who: Identity) -> Worker:
 
 def heartbeat(worker: Worker, *, busy: list[dict[str, object]], gpus: list[dict[str, object]] | None) -> bool:
     """Say that it lives and what it does; False where its row is gone and it has to register again."""
-    now = timezone.now()
     _tidy(worker)
-    return bool(Worker.objects.filter(pk=worker.pk).update(seen_at=now, busy=busy, gpus=gpus))
+    return bool(Worker.objects.filter(pk=worker.pk).update(seen_at=Now(), busy=busy, gpus=gpus))
 
 
 def sign_off(worker: Worker) -> None:
@@ -52,6 +51,5 @@ def sign_off(worker: Worker) -> None:
 
 
 def _tidy(worker: Worker) -> None:
-    now = timezone.now()
-    replaced = Q(name=worker.name, host=worker.host, seen_at__lt=now - REPLACED_AFTER)
-    Worker.objects.exclude(pk=worker.pk).filter(replaced | Q(seen_at__lt=now - FORGOTTEN_AFTER)).delete()
+    replaced = Q(name=worker.name, host=worker.host, seen_at__lt=Now() - REPLACED_AFTER)
+    Worker.objects.exclude(pk=worker.pk).filter(replaced | Q(seen_at__lt=Now() - FORGOTTEN_AFTER)).delete()
