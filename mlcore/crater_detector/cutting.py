@@ -70,15 +70,30 @@ def read_elevation(raster_path: Path, grid: Grid, window: Window) -> NDArray[np.
         (height_px, width_px) of scale_of(grid, window), float32, NaN where there are no data.
     """
     scale = scale_of(grid, window)
+    parts = []
     with rasterio.open(raster_path) as source:
-        values = source.read(
-            1,
-            window=RasterWindow(window.x_px, window.y_px, window.width_px, window.height_px),
-            out_shape=(scale.height_px, scale.width_px),
-            resampling=Resampling.average,
-            masked=True,
-        )
-    return np.asarray(values.astype(np.float32).filled(np.nan), np.float32)
+        for x_px, width_px, columns in _spans(grid, window, scale):
+            values = source.read(
+                1,
+                window=RasterWindow(x_px, window.y_px, width_px, window.height_px),
+                out_shape=(scale.height_px, columns),
+                resampling=Resampling.average,
+                masked=True,
+            )
+            parts.append(np.asarray(values.astype(np.float32).filled(np.nan), np.float32))
+    return np.concatenate(parts, axis=1)
+
+
+def _spans(grid: Grid, window: Window, scale: Scale) -> list[tuple[int, int, int]]:
+    """Left edge and width in grid pixels, and level pixels across: two where the window reaches round."""
+    before = (grid.wrap_px or grid.width_px) - window.x_px
+    if window.width_px <= before:
+        return [(window.x_px, window.width_px, scale.width_px)]
+    columns = min(max(1, round(before / scale.grid_px_per_px_x)), scale.width_px - 1)
+    return [
+        (window.x_px, before, columns),
+        (0, window.width_px - before, scale.width_px - columns),
+    ]
 
 
 def cut_samples(
@@ -110,7 +125,7 @@ def cut_samples(
     )
     for window in plan:
         scale = scale_of(grid, window)
-        known = _searched(searched, window, scale)
+        known = _searched(searched, grid, window, scale)
         if not known.any():
             continue
         side = np.where(known, _sides(grid, window, scale, block_deg), UNLABELLED).astype(np.uint8)
@@ -125,13 +140,14 @@ def cut_samples(
         )
 
 
-def _searched(boxes: Sequence[PixelBox], window: Window, scale: Scale) -> NDArray[np.bool_]:
-    """(H, W): the level pixels whose middles lie in one of the boxes."""
+def _searched(boxes: Sequence[PixelBox], grid: Grid, window: Window, scale: Scale) -> NDArray[np.bool_]:
+    """(H, W): the level pixels whose middles lie in one of the boxes, or a whole turn from one."""
+    turn_px = grid.wrap_px or np.inf
     x = window.x_px + (np.arange(scale.width_px) + 0.5) * scale.grid_px_per_px_x
     y = window.y_px + (np.arange(scale.height_px) + 0.5) * scale.grid_px_per_px_y
     known = np.zeros((scale.height_px, scale.width_px), bool)
     for box in boxes:
-        columns = (x >= box.x_px) & (x < box.x_px + box.width_px)
+        columns = (x - box.x_px) % turn_px < box.width_px
         rows = (y >= box.y_px) & (y < box.y_px + box.height_px)
         known |= rows[:, None] & columns[None, :]
     return known

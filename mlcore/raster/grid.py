@@ -14,8 +14,7 @@ from mlcore.bodies import get_body
 
 MAP_TILE_PX = 256
 # Projections in which x grows evenly with longitude, so that a turn of 360° is a step in x.
-_CYLINDRICAL = re.compile(r"\+proj=(longlat|eqc|merc|cea|mill)\b")
-_LON_0 = re.compile(r"\+lon_0=(\S+)")
+_CYLINDRICAL = re.compile(r"^(mercator|(?!.*(transverse|oblique)).*cylindrical)", re.IGNORECASE)
 
 Floats = NDArray[np.float64]
 
@@ -68,14 +67,22 @@ class Grid:
     @cached_property
     def turn_px(self) -> float | None:
         """Pixels in 360° of longitude; None where x does not grow evenly with longitude."""
-        if not _CYLINDRICAL.search(self.proj4):
-            return None
-        if "+proj=longlat" in self.proj4:
+        crs = CRS.from_wkt(self.crs_wkt)
+        if crs.is_geographic:
             return 360.0 / self.pixel_size
-        middle = _LON_0.search(self.proj4)
-        lon_0 = float(middle[1]) if middle else 0.0
-        x, _ = self._to_lonlat.transform([lon_0, lon_0 + 60.0], [0.0, 0.0], direction="INVERSE")
-        return 6.0 * float(x[1] - x[0]) / self.pixel_size
+        operation = crs.coordinate_operation
+        if operation is None or not _CYLINDRICAL.match(operation.method_name):
+            return None
+        # Twice, because the projection's own seam may lie between one of the pairs.
+        x, _ = self._to_lonlat.transform([0.0, 60.0, 90.0, 150.0], [0.0] * 4, direction="INVERSE")
+        return 6.0 * min(abs(x[1] - x[0]), abs(x[3] - x[2])) / self.pixel_size
+
+    @cached_property
+    def wrap_px(self) -> int | None:
+        """Pixels after which the grid begins anew, where it goes all the way round the body; else None."""
+        if self.turn_px is None or self.width_px < self.turn_px - 0.5:
+            return None
+        return round(self.turn_px)
 
     def lonlat(self, x_px: Floats | float, y_px: Floats | float) -> tuple[Floats, Floats]:
         """Places of pixel positions.
@@ -97,7 +104,7 @@ class Grid:
             wrapped = (lon + 180.0) % 360.0 - 180.0
             # A hair west of −180° would round up to 180°.
             wrapped = np.where(wrapped >= 180.0, -180.0, wrapped)
-            return np.where(shown, wrapped, np.inf), np.where(shown, lat, np.inf)
+            return np.where(shown, wrapped, np.inf), np.where(shown, np.clip(lat, -90.0, 90.0), np.inf)
 
     def pixel(
         self, lon: Floats | float | Sequence[float], lat: Floats | float | Sequence[float]

@@ -7,7 +7,8 @@ process has its own few. A file that was replaced is opened anew.
 import os
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class Handle:
 class _Opened(threading.local):
     def __init__(self) -> None:
         self.handles: OrderedDict[tuple[object, ...], Handle] = OrderedDict()
-        self.facts: dict[tuple[object, ...], bool] = {}
+        self.facts: dict[tuple[object, ...], Any] = {}
 
 
 _opened = _Opened()
@@ -76,20 +77,38 @@ def on_grid(path: Path, grid: Grid) -> bool:
         path: A COG of convert_to_cog.
         grid: Usually another basemap's.
     """
-    key = (str(path), path.stat().st_mtime_ns, grid)
-    if key not in _opened.facts:
+
+    def compare() -> bool:
         dataset = level(path, 0).dataset
         a, _, c, _, e, f = dataset.transform[:6]
         px = grid.pixel_size
-        same = bool(
+        return bool(
             max(abs(a - px), abs(e + px)) * max(grid.width_px, grid.height_px) < 0.1 * px
             and max(abs(c - grid.origin_x), abs(f - grid.origin_y)) < 0.01 * px
             and len(dataset.overviews(1)) >= grid.max_zoom
-            and dataset.crs == CRS.from_wkt(grid.crs_wkt)
+            and is_same_crs(dataset.crs, CRS.from_wkt(grid.crs_wkt))
         )
+
+    return bool(_known((str(path), path.stat().st_mtime_ns, grid), compare))
+
+
+def is_same_crs(first: CRS, second: CRS) -> bool:
+    """Whether two projections put every place on the same spot, whatever they are called."""
+    return bool(first == second) or proj4_of(first) == proj4_of(second)
+
+
+def wrap_px(path: Path) -> int | None:
+    """Pixels after which a raster of a whole body begins anew (see Grid.wrap_px); None for all others."""
+    return _own_grid(path, "").wrap_px
+
+
+def _known(key: tuple[object, ...], find: Callable[[], Any]) -> Any:
+    """What was found out about a file, once per thread."""
+    if key not in _opened.facts:
+        found = find()
         if len(_opened.facts) >= _MAX_OPEN:
             _opened.facts.clear()
-        _opened.facts[key] = same
+        _opened.facts[key] = found
     return _opened.facts[key]
 
 
@@ -105,7 +124,7 @@ def warped(path: Path, grid: Grid, number: int) -> list[Handle]:
         One handle; three, a turn of longitude apart, where x grows with longitude: a map from 0° to 360°
         has two halves on one from −180° to 180°, and GDAL sees only the one whose numbers agree.
     """
-    own = _own_grid(path, grid)
+    own = _own_grid(path, grid.body)
     turns = (0,) if own.turn_px is None else (0, -1, 1)
     return [_warped(path, grid, number, own, turn) for turn in turns]
 
@@ -141,20 +160,17 @@ def _north_up(x: float, y: float, pixel: float) -> Affine:
     return Affine(pixel, 0.0, x, 0.0, -pixel, y)
 
 
-def _own_grid(path: Path, grid: Grid) -> Grid:
-    """The raster's own grid, on the body of the other."""
-    dataset = level(path, 0).dataset
-    a, _, c, _, _, f = dataset.transform[:6]
-    return replace(
-        grid,
-        crs_wkt=dataset.crs.to_wkt(),
-        proj4=proj4_of(dataset.crs),
-        origin_x=c,
-        origin_y=f,
-        pixel_size=a,
-        width_px=dataset.width,
-        height_px=dataset.height,
-    )
+def _own_grid(path: Path, body: str) -> Grid:
+    """The raster's own grid, on a body; its ground resolution is not measured."""
+
+    def read() -> Grid:
+        dataset = level(path, 0).dataset
+        a, _, c, _, _, f = dataset.transform[:6]
+        crs = dataset.crs
+        return Grid(body, crs.to_wkt(), proj4_of(crs), c, f, a, dataset.width, dataset.height, 0.0)
+
+    found: Grid = _known((str(path), path.stat().st_mtime_ns, "own", body), read)
+    return found
 
 
 def _edge_m(grid: Grid) -> float:

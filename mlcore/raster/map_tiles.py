@@ -91,7 +91,7 @@ def render(
     Args:
         path: A COG of convert_to_cog.
         z: Zoom, 0 … grid.max_zoom.
-        x: Column from the grid's left edge.
+        x: Column from the grid's left edge; see cut.
         y: Row from its top.
         grid: The campaign's.
         stretch: The person's.
@@ -116,10 +116,12 @@ def render(
 def cut(path: Path, z: int, x: int, y: int, *, grid: Grid) -> tuple[NDArray, NDArray[np.bool_] | None] | None:
     """The pixels of a map tile as they are stored.
 
+    A grid that goes all the way round its body goes on for half a turn beyond its west and east edges.
+
     Args:
         path: A COG of convert_to_cog.
         z: Zoom, 0 … grid.max_zoom.
-        x: Column from the grid's left edge.
+        x: Column from the grid's left edge; negative to the west of it.
         y: Row from its top.
         grid: The campaign's.
 
@@ -132,23 +134,60 @@ def cut(path: Path, z: int, x: int, y: int, *, grid: Grid) -> tuple[NDArray, NDA
     if not 0 <= z <= grid.max_zoom:
         raise InvalidInput(f"Zoom {z} is outside this grid's 0–{grid.max_zoom}.", code="zoom")
     number = grid.max_zoom - z
-    left, top = x * MAP_TILE_PX, y * MAP_TILE_PX
-    width = min(MAP_TILE_PX, -(-grid.width_px // 2**number) - left)
+    top = y * MAP_TILE_PX
     height = min(MAP_TILE_PX, -(-grid.height_px // 2**number) - top)
-    if x < 0 or y < 0 or width <= 0 or height <= 0:
+    runs = _runs(grid, number, x * MAP_TILE_PX) if y >= 0 and height > 0 else []
+    if not runs:
         return None
-    window = ((top, top + height), (left, left + width))
     if handles.on_grid(path, grid):
-        values, valid = _read(handles.level(path, number), window)
+        own = handles.level(path, number)
+        parts = [_read(own, ((top, top + height), run.columns)) for run in runs]
     else:
-        values, valid = _read_first(handles.warped(path, grid, number), window)
-    if (width, height) == (MAP_TILE_PX, MAP_TILE_PX):
+        others = handles.warped(path, grid, number)
+        parts = [_read_first(others, ((top, top + height), run.columns)) for run in runs]
+    if len(runs) == 1 and parts[0][0].shape[1:] == (MAP_TILE_PX, MAP_TILE_PX):
+        values, valid = parts[0]
         return values, None if valid is None or valid.all() else valid
-    whole = np.zeros((len(values), MAP_TILE_PX, MAP_TILE_PX), values.dtype)
-    whole[:, :height, :width] = values
+    whole = np.zeros((len(parts[0][0]), MAP_TILE_PX, MAP_TILE_PX), parts[0][0].dtype)
     inside = np.zeros((MAP_TILE_PX, MAP_TILE_PX), bool)
-    inside[:height, :width] = True if valid is None else valid
-    return whole, inside
+    for run, (values, valid) in zip(runs, parts, strict=True):
+        here = slice(run.start, run.start + values.shape[2])
+        whole[:, :height, here] = values
+        inside[:height, here] = True if valid is None else valid
+    return whole, None if inside.all() else inside
+
+
+class _Run(NamedTuple):
+    """Columns of a level, from and to, that lie side by side in a map tile from its column `start` on."""
+
+    start: int
+    columns: tuple[int, int]
+
+
+def _runs(grid: Grid, number: int, left: int) -> list[_Run]:
+    """Where the columns of a map tile are on a level of the grid.
+
+    Args:
+        grid: The campaign's.
+        number: Of the level: 0 for own pixels, 1 for half as many each way, …
+        left: The tile's first column, in the level's pixels; outside only where the grid goes all round.
+    """
+    width = -(-grid.width_px // 2**number)
+    if 0 <= left <= width - MAP_TILE_PX or not grid.wrap_px:
+        right = min(left + MAP_TILE_PX, width)
+        return [_Run(0, (left, right))] if 0 <= left < right else []
+    # The middle of each column in the grid's own pixels, brought home. A level whose pixels do not divide
+    # the turn fits to its own half pixel.
+    middles = (left + np.arange(MAP_TILE_PX) + 0.5) * 2**number
+    seen = np.flatnonzero(np.abs(middles - grid.width_px / 2) <= grid.width_px / 2 + grid.wrap_px / 2)
+    home = np.where((middles < 0) | (middles >= grid.width_px), middles % grid.wrap_px, middles)
+    columns = np.minimum(home[seen] // 2**number, width - 1).astype(int)
+    breaks = np.flatnonzero(np.diff(columns) != 1) + 1
+    return [
+        _Run(int(places[0]), (int(run[0]), int(run[-1]) + 1))
+        for places, run in zip(np.split(seen, breaks), np.split(columns, breaks), strict=True)
+        if len(run)
+    ]
 
 
 def _read_first(sources: list[handles.Handle], window: Window) -> tuple[NDArray, NDArray[np.bool_] | None]:

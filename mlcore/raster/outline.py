@@ -29,7 +29,7 @@ def footprint_of(grid: Grid) -> MultiPolygon:
     lon, lat = grid.lonlat(across * grid.width_px, down * grid.height_px)
     if np.isfinite(lon).all() and np.isfinite(lat).all():
         lat = np.clip(lat, -90.0, 90.0)
-        if grid.turn_px and grid.width_px >= grid.turn_px - 0.5:
+        if grid.wrap_px:
             return MultiPolygon([shapely.box(-180.0, lat.min(), 180.0, lat.max())])
         try:
             return split_at_antimeridian(Polygon(np.column_stack([lon, lat])))

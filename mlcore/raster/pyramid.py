@@ -106,10 +106,7 @@ def pixels_of(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Grid pixels of places, (n,) degrees each, on that turn around the body that is nearest to near_x_px."""
     x, y = grid.pixel(lon, lat)
-    seam, _ = grid.pixel(np.array([-180.0 + 1e-9, 180.0 - 1e-9]), np.zeros(2))
-    turn = abs(float(seam[1] - seam[0]))
-    # Only cylindrical and geographic grids repeat themselves; elsewhere both sides of 180° are one place.
-    return (x + np.round((near_x_px - x) / turn) * turn if turn > 1 else x), y
+    return (x + np.round((near_x_px - x) / grid.turn_px) * grid.turn_px if grid.turn_px else x), y
 
 
 def factors(grid: Grid, min_diameter_m: float) -> list[int]:
@@ -127,8 +124,17 @@ def _starts(length: int, window: int, overlap: int) -> list[int]:
     return [round(i * (length - window) / (count - 1)) for i in range(count)]
 
 
+def _starts_round(length: int, window: int, overlap: int) -> list[int]:
+    """Left edges of equally spread windows that cover a length whose end is its beginning: two or more."""
+    count = 2 if window >= length else max(2, int(np.ceil(length / (window - overlap))))
+    return [round(i * length / count) for i in range(count)]
+
+
 def plan_windows(grid: Grid, *, min_diameter_m: float, window_px: int, overlap_px: int) -> list[Window]:
     """Windows that cover a grid at every level.
+
+    On a grid that goes all the way round the body the last ones reach over its edge into the first, so that
+    what lies on the seam is whole somewhere.
 
     Args:
         grid: The grid of the raster.
@@ -142,10 +148,12 @@ def plan_windows(grid: Grid, *, min_diameter_m: float, window_px: int, overlap_p
     plan: list[Window] = []
     for factor in factors(grid, min_diameter_m):
         edge, overlap = window_px * factor, overlap_px * factor
-        columns, rows = _starts(grid.width_px, edge, overlap), _starts(grid.height_px, edge, overlap)
+        rows, wrap = _starts(grid.height_px, edge, overlap), grid.wrap_px
+        width, height = min(edge, wrap or grid.width_px), min(edge, grid.height_px)
+        columns = _starts_round(wrap, width, overlap) if wrap else _starts(grid.width_px, edge, overlap)
         for y in rows:
             for x in columns:
-                inner = (x != columns[0], y != rows[0], x != columns[-1], y != rows[-1])
-                width, height = min(edge, grid.width_px), min(edge, grid.height_px)
+                west, east = (True, True) if wrap else (x != columns[0], x != columns[-1])
+                inner = (west, y != rows[0], east, y != rows[-1])
                 plan.append(Window(len(plan), factor, x, y, width, height, inner))
     return plan

@@ -1,6 +1,7 @@
 """Small synthetic rasters of every awkward kind, made anew for each test."""
 
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,12 @@ def hills(height: int, width: int, *, seed: int = 1) -> NDArray[np.float32]:
     waves = sum(300 * np.sin(x / (9 + 5 * i) + y / (13 + 3 * i) + phase) for i, phase in enumerate(phases))
     distance = np.hypot(x - width / 2, y - height / 2) / (min(height, width) / 5)
     return (waves + np.where(distance < 1, 800 * (distance**2 - 1), 0)).astype(np.float32)
+
+
+def spotted(width: int, height: int, places_px: Iterable[tuple[float, float]]) -> NDArray[np.uint8]:
+    """Dark ground with a bright spot of a few pixels round each place (x, y in pixels from the corner)."""
+    x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    values = np.full((height, width), 30.0)
+    for at_x, at_y in places_px:
+        values += 210.0 * np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / (2 * 1.8**2))
+    return np.clip(values, 1, 255).astype(np.uint8)

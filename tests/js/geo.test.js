@@ -162,6 +162,49 @@ test("pixels become positions and come back, on every kind of grid", () => {
   }
 });
 
+const PLANES = JSON.parse(readFileSync(new URL("../data/grid_cases.json", import.meta.url), "utf8")).grids;
+
+test("the grids shared with Python: places lie where the textbook puts them, and come back", () => {
+  assert.equal(PLANES.length, 8);
+  for (const { name, grid: json, points } of PLANES) {
+    const projection = makeProjection(proj4, json);
+    for (const [lon, lat, x, y] of points) {
+      const [foundX, foundY] = projection.toGrid([lon, lat]);
+      close(foundX, x, 1e-5, `${name} at ${lon}, ${lat}`);
+      close(foundY, y, 1e-5, `${name} at ${lon}, ${lat}`);
+      const back = projection.toLonLat([x, y]);
+      close(distanceM(back, [lon, lat], MOON), 0, 0.05, `${name} at ${lon}, ${lat}`);
+    }
+  }
+});
+
+test("the centre of an azimuthal map is a place like any other", () => {
+  const azimuthal = PLANES.find(({ name }) => name === "azimuthal equidistant");
+  const projection = makeProjection(proj4, azimuthal.grid);
+  const points = projection.lineToGrid(ring([-170, -50], 40_000, MOON));
+  const [x, y] = projection.toGrid([-170, -50]);
+  for (const [rimX, rimY] of points) {
+    close(Math.hypot(rimX - x, rimY - y), 20_000 / 2_300, 1e-6);
+  }
+});
+
+test("a map in kilometres is not one in metres", () => {
+  const km = makeProjection(proj4, grid("+proj=eqc +lat_ts=40 +lon_0=120 +units=km +a=1737400 +b=1737400", -1000, 1000, 1, 2000, 2000));
+  const [x, y] = km.toGrid([120, 10]);
+  close(x, 1000, 1e-9);
+  close(y, 1000 - (10 * METRE_PER_DEGREE) / 1000, 1e-9);
+});
+
+test("only a map of a whole body goes on beyond its edges", () => {
+  const wraps = Object.fromEntries(PLANES.map(({ name, grid: json }) => [name, makeProjection(proj4, json).wrapPx]));
+  for (const name of ["degrees −180…180", "degrees 0…360", "equirectangular metres"]) {
+    close(wraps[name], 1440, 1e-6, name);
+  }
+  for (const name of ["Mercator", "Lambert conformal conic", "polar stereographic north", "azimuthal equidistant"]) {
+    assert.equal(wraps[name], null, name);
+  }
+});
+
 test("the Moon's radius reaches proj4, which knows no +R", () => {
   assert.equal(
     spokenForProj4("+proj=eqc +lon_0=0 +R=1737400 +units=m +no_defs +type=crs"),

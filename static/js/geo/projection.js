@@ -21,17 +21,25 @@ const CYLINDRICAL = new Set(["longlat", "latlong", "eqc", "merc", "cea", "mill"]
 
 // proj4 turns the pole over in `eqc` when the latitude is exactly ±90°. This much is 30 µm on the Moon.
 const ALMOST_POLE_DEG = 90 - 1e-9;
+// At the centre of `aeqd` proj4 divides by nothing, as far as a cosine cannot be told from 1.
+const AWAY_FROM_CENTER_DEG = 2e-6;
+
+// PROJ's units that proj4 2.6 takes for metres without a word.
+const METRES_IN = { km: 1000, dm: 0.1, cm: 0.01, mm: 0.001 };
 
 /**
- * proj4 2.6, which django-leaflet brings, does not know +R and silently takes the Earth instead; and without
- * +x_0 and +y_0 it answers NaN.
+ * proj4 2.6, which django-leaflet brings, does not know +R and silently takes the Earth instead, takes kilometres
+ * for metres, and without +x_0 and +y_0 answers NaN.
  *
  * @param {string} definition In PROJ's words.
  * @returns {string} In words that proj4 2.6 understands.
  */
 export function spokenForProj4(definition) {
   const radius = /\+R=(\S+)/.exec(definition)?.[1];
-  const words = definition.replace(/\+R=\S+/, radius ? `+a=${radius} +b=${radius}` : "").split(/\s+/);
+  const words = definition
+    .replace(/\+R=\S+/, radius ? `+a=${radius} +b=${radius}` : "")
+    .replace(/\+units=(\w+)/, (given, unit) => (METRES_IN[unit] ? `+to_meter=${METRES_IN[unit]}` : given))
+    .split(/\s+/);
   for (const [word, value] of [
     ["+x_0", "0"],
     ["+y_0", "0"],
@@ -52,6 +60,8 @@ export function makeProjection(proj4, grid) {
   const geographic = name === "longlat" || name === "latlong";
   const plane = geographic ? DEGREES : proj4(spokenForProj4(grid.proj4));
   const periodPx = CYLINDRICAL.has(name) ? periodOf(plane, geographic) / grid.pixel_size : null;
+  // Where the grid shows the whole turn, its west edge is its east edge.
+  const wrapPx = periodPx && grid.width_px >= periodPx - 0.5 ? periodPx : null;
   const middleX = grid.width_px / 2;
 
   /**
@@ -108,7 +118,7 @@ export function makeProjection(proj4, grid) {
     return points;
   }
 
-  return { toGrid, toLonLat, lineToGrid, periodPx };
+  return { toGrid, toLonLat, lineToGrid, periodPx, wrapPx };
 }
 
 /** @typedef {ReturnType<typeof makeProjection>} Projection */
@@ -128,7 +138,14 @@ function periodOf(plane, geographic) {
 
 /** @type {(plane: {forward: (p: number[]) => number[]}, position: LonLat) => number[]} */
 function forward(plane, [lon, lat]) {
-  return attempt(() => plane.forward([lon, Math.min(Math.max(lat, -ALMOST_POLE_DEG), ALMOST_POLE_DEG)]));
+  const inside = Math.min(Math.max(lat, -ALMOST_POLE_DEG), ALMOST_POLE_DEG);
+  const at = (/** @type {number} */ shift) => attempt(() => plane.forward([lon, inside + shift]));
+  const point = at(0);
+  if (point.every(Number.isFinite)) {
+    return point;
+  }
+  const [above, below] = [at(AWAY_FROM_CENTER_DEG), at(-AWAY_FROM_CENTER_DEG)];
+  return [(above[0] + below[0]) / 2, (above[1] + below[1]) / 2];
 }
 
 /** Some projections throw where they are not defined. */

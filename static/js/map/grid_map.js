@@ -85,6 +85,12 @@ export class GridMap {
     return { scale, dx: pane.x - origin.x, dy: pane.y - origin.y };
   }
 
+  /** @returns {{left: number, right: number}} From where to where there is a map: a whole body goes on for half a turn. */
+  get sides() {
+    const beyond = (this.projection.wrapPx ?? 0) / 2;
+    return { left: -beyond, right: this.grid.width_px + beyond };
+  }
+
   /** @param {ScreenPoint} point @returns {GridPoint} */
   toGrid({ x, y }) {
     return fromLeaflet(this.leaflet.containerPointToLatLng([x, y]));
@@ -101,10 +107,21 @@ export class GridMap {
     return { x: x * scale + dx, y: y * scale + dy };
   }
 
-  /** @param {LonLat} position @returns {ScreenPoint|null} */
+  /** @param {LonLat} position @returns {ScreenPoint|null} Of several on a map of a whole body the one nearest to the middle. */
   toScreen(position) {
-    const point = this.projection.toGrid(position);
+    const point = this.#nearest(position);
     return point && this.gridToScreen(point);
+  }
+
+  /** @param {LonLat} position @returns {GridPoint|null} */
+  #nearest(position) {
+    const point = this.projection.toGrid(position);
+    const { wrapPx } = this.projection;
+    if (!point || !wrapPx) {
+      return point;
+    }
+    const [seenX] = this.toGrid(this.middle);
+    return [point[0] - wrapPx * Math.round((point[0] - seenX) / wrapPx), point[1]];
   }
 
   /** @param {ScreenPoint} [at] @returns {number|null} Metres of ground per screen pixel; at the middle by default. */
@@ -123,7 +140,7 @@ export class GridMap {
     const { x, y } = this.size;
     const margin = Math.min(x, y) / 8;
     if (at && (at.x < margin || at.y < margin || at.x > x - margin || at.y > y - margin)) {
-      this.leaflet.panTo(toLeaflet(this.projection.toGrid(position)));
+      this.leaflet.panTo(toLeaflet(this.#nearest(position)));
     }
   }
 

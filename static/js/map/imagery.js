@@ -26,7 +26,8 @@ export class Imagery {
     this.GridTiles = L.TileLayer.extend({
       _isValidTile: ({ x, y, z }) => {
         const size = 256 * 2 ** (map.grid.max_zoom - z);
-        return x >= 0 && y >= 0 && x * size < map.grid.width_px && y * size < map.grid.height_px;
+        const { left, right } = map.sides;
+        return (x + 1) * size > left && y >= 0 && x * size < right && y * size < map.grid.height_px;
       },
     });
   }

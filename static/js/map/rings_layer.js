@@ -99,8 +99,8 @@ export class RingsLayer extends CanvasLayer {
     const rings = this.screenRings(item.circle).filter((line) => this.#isInView(line));
     const look = this.looks[item.look];
     for (const line of rings) {
-      trace(context, line);
-      if (item.selected) {
+      const isClosed = trace(context, line);
+      if (item.selected && isClosed) {
         context.fillStyle = `${look.stroke}1f`;
         context.fill();
       }
@@ -152,13 +152,14 @@ export class RingsLayer extends CanvasLayer {
 
   /** How far to the side a ring appears again: a map of the whole world shows one at its seam on both edges. */
   #turns(corners) {
-    const period = this.map.projection.periodPx;
-    if (!period || this.map.grid.width_px < 0.9 * period || !corners.length) {
+    const { wrapPx } = this.map.projection;
+    if (!wrapPx || !corners.length) {
       return [0];
     }
+    const sides = this.map.sides;
     const xs = corners.map(([x]) => x);
     const [left, right] = [Math.min(...xs), Math.max(...xs)];
-    return [0, period, -period].filter((shift) => left + shift < this.map.grid.width_px && right + shift > 0);
+    return [0, wrapPx, -wrapPx].filter((shift) => left + shift < sides.right && right + shift > sides.left);
   }
 
   #isInView(line) {
@@ -174,14 +175,22 @@ export class RingsLayer extends CanvasLayer {
   }
 }
 
-/** @type {(context: CanvasRenderingContext2D, line: Float64Array) => void} */
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Float64Array} line
+ * @returns {boolean} Whether it comes back to where it began: round a pole of a map in degrees it does not.
+ */
 function trace(context, line) {
   context.beginPath();
   context.moveTo(line[0], line[1]);
   for (let i = 2; i < line.length; i += 2) {
     context.lineTo(line[i], line[i + 1]);
   }
-  context.closePath();
+  const isClosed = Math.hypot(line[0] - line.at(-2), line[1] - line.at(-1)) < 0.5;
+  if (isClosed) {
+    context.closePath();
+  }
+  return isClosed;
 }
 
 /** To the right of the rim, or to its left where the map ends. */

@@ -102,3 +102,28 @@ def test_a_grid_from_0_to_360_finds_western_longitudes(tmp_path: Path):
     sample, circle = circles[0]
     x_px = sample.window.x_px + circle.x_px * sample.scale.grid_px_per_px_x
     assert x_px == pytest.approx(620)
+
+
+def test_a_window_over_the_seam_of_a_whole_body_sees_both_sides(tmp_path: Path):
+    wkt = CRS.from_proj4("+proj=longlat +R=1737400 +no_defs").to_wkt()
+    path = tmp_path / "global.tif"
+    columns = np.sin(np.radians(np.arange(720) / 2 + 0.25)).astype(np.float32)
+    profile = {"driver": "GTiff", "width": 720, "height": 360, "count": 1, "dtype": "float32"}
+    with rasterio.open(path, "w", crs=wkt, transform=from_origin(-180, 90, 0.5, 0.5), **profile) as target:
+        target.write(np.tile(columns, (360, 1)), 1)
+    grid = Grid("moon", wkt, "", -180.0, 90.0, 0.5, 720, 360, 0.5 * METRES_PER_DEG)
+    window = Window(0, 2, 600, 90, 240, 180, (True,) * 4)
+    found = read_elevation(path, grid, window)
+    assert found.shape == (90, 120)
+    expected = np.sin(np.radians((600 + 2 * np.arange(120) + 1) / 2))
+    np.testing.assert_allclose(found, np.tile(expected, (90, 1)), atol=0.01)
+    crater = GroundCircle(179.0, 0.0, 900_000.0)
+    samples = list(
+        cut_samples(
+            path, grid, searched=[PixelBox(660, 120, 80, 60)], craters=[crater],
+            block_deg=90, min_diameter_m=900_000,
+        )
+    )  # fmt: skip
+    # A tile that begins before the edge and ends beyond it is searched on both sides.
+    whole = [s for s in samples if any(c.x_px - c.diameter_px / 2 > 0 for c in s.craters)]
+    assert whole and all(np.isfinite(sample.elevation_m).all() for sample in samples)

@@ -10,7 +10,9 @@ from mlcore.errors import InvalidInput
 from mlcore.raster import cog
 from mlcore.raster.cutouts import frame_around, read_around, read_window
 from mlcore.raster.grid import Grid
-from tests.data.rasters import DEGREES, MAP, MOON_M, SOUTH_POLE, hills, noise, north_up, write
+from tests.data.rasters import DEGREES, MAP, MOON_M, SOUTH_POLE, grid_of, hills, noise, north_up, write
+
+TURN_M = 2 * np.pi * MOON_M
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +152,89 @@ def test_a_cut_out_that_is_none_is_refused(tmp_path: Path, wrong: tuple[float, f
     path, grid, _, _ = cone(tmp_path, "map metres at 60° north")
     with pytest.raises(InvalidInput):
         read_around(path, grid, *wrong)
+
+
+# -- All the way round --------------------------------------------------------------------------
+
+WORLDS = {
+    "degrees −180…180": (DEGREES, north_up(-180.0, 90.0, 0.5), 720),
+    "degrees 0…360": (DEGREES, north_up(0.0, 90.0, 0.5), 720),
+    "map metres round 120°": (
+        f"{MAP} +lon_0=120",
+        north_up(-np.pi * MOON_M, np.pi / 2 * MOON_M, TURN_M / 720),
+        720,
+    ),
+    "an odd number of columns": (DEGREES, north_up(-180.0, 90.0, 360 / 721), 721),
+    "the seam's column twice": (DEGREES, north_up(-180.25, 90.0, 0.5), 721),
+}
+
+
+@pytest.fixture(scope="module", params=WORLDS)
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Grid, np.ndarray]:
+    """A whole body whose value is the sum of sines of its places: without a step anywhere."""
+    crs, place, width = WORLDS[request.param]
+    folder = tmp_path_factory.mktemp("world")
+    grid = grid_of(crs, place.c, place.f, place.a, width, 360)
+    lons, lats = np.radians(grid.lonlat(*np.meshgrid(np.arange(width) + 0.5, np.arange(360) + 0.5)))
+    lats = np.where(np.isfinite(lats), lats, 0.0)
+    values = (100 * np.cos(lats) * np.sin(3 * np.where(np.isfinite(lons), lons, 0.0))).astype("float32")
+    cog.convert_to_cog(write(folder / "a.source", values, crs=crs, transform=place), folder / "a.tif")
+    return folder / "a.tif", grid, values
+
+
+@given(x=st.integers(-2000, 2000), y=st.integers(0, 300), width=st.integers(1, 900))
+def test_a_window_goes_on_beyond_the_edges_of_a_whole_body(
+    world: tuple[Path, Grid, np.ndarray], x: int, y: int, width: int
+):
+    path, grid, values = world
+    found = read_window(path, x, y, width, 40)
+    columns = np.arange(x, x + width) % grid.wrap_px
+    np.testing.assert_array_equal(found, values[y : y + 40, columns])
+
+
+@pytest.mark.parametrize("factor", [2, 3, 8])
+def test_a_factor_averages_over_the_edge(world: tuple[Path, Grid, np.ndarray], factor: int):
+    path, grid, values = world
+    for x in (-96, grid.wrap_px - 96):
+        columns = np.arange(x, x + 192) % grid.wrap_px
+        expected = means(values[48:240, columns], factor)
+        np.testing.assert_allclose(read_window(path, x, 48, 192, 192, factor=factor), expected, atol=0.02)
+
+
+@pytest.mark.parametrize("lon", [180.0, -179.9, 0.0, 0.2, -60.0, -59.8])
+@pytest.mark.parametrize("width_m", [90_000.0, 700_000.0])
+def test_a_cut_out_at_the_seam_sees_both_sides(
+    world: tuple[Path, Grid, np.ndarray], lon: float, width_m: float
+):
+    path, grid, _ = world
+    frame = frame_around(grid, lon, 20.0, width_m, 48)
+    middles = (np.arange(48) + 0.5) / 48
+    where = np.meshgrid(frame.x_px + middles * frame.width_px, frame.y_px + middles * frame.height_px)
+    lons, lats = np.radians(grid.lonlat(*where))
+    found = read_around(path, grid, lon, 20.0, width_m, 48)
+    np.testing.assert_allclose(found, 100 * np.cos(lats) * np.sin(3 * lons), atol=1.5)
+
+
+def test_beyond_the_poles_of_a_whole_body_there_is_nothing(world: tuple[Path, Grid, np.ndarray]):
+    found = read_window(world[0], -10, -5, 20, 10)
+    assert np.isnan(found[:5]).all() and np.isfinite(found[5:]).all()
+
+
+@pytest.mark.parametrize("place", [(30.0, 89.5), (-120.0, -88.0), (77.0, 90.0), (180.0, -90.0)])
+@pytest.mark.parametrize("width_m", [150_000.0, 900_000.0])
+def test_a_cut_out_at_a_pole_is_a_square_of_ground(
+    world: tuple[Path, Grid, np.ndarray], place: tuple[float, float], width_m: float
+):
+    path, grid, _ = world
+    found = read_around(path, grid, *place, width_m, 64)
+    frame = frame_around(grid, *place, width_m, 64)
+    middle = (np.arange(64) + 0.5 - 32) * width_m / 64
+    east, north = np.meshgrid(middle, -middle)
+    bearings, away_m = np.degrees(np.arctan2(east, north)), np.hypot(east, north)
+    lons, lats = geodesy.destination(*place, bearings, away_m, MOON_M)
+    expected = 100 * np.cos(np.radians(lats)) * np.sin(3 * np.radians(lons))
+    np.testing.assert_allclose(found, expected, atol=2.5)
+    x, y = frame.pixel(*geodesy.ring(*place, 0.6 * width_m, MOON_M).T)
+    np.testing.assert_allclose(np.hypot(x - 32, y - 32), 0.3 * 64, rtol=1e-6)

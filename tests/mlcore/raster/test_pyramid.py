@@ -5,6 +5,7 @@ from pyproj import CRS
 from mlcore.api import ModelCard, plan_windows
 from mlcore.raster import pyramid
 from mlcore.raster.grid import Grid
+from tests.data import rasters
 
 
 def make_grid(width_px: int = 5120, height_px: int = 5120, lat_top: float = -20.0) -> Grid:
@@ -52,3 +53,25 @@ def test_small_grids_have_one_level():
 def test_windows_go_through_json():
     window = pyramid.Window.example()
     assert pyramid.Window.from_json(window.to_json()) == window
+
+
+@pytest.mark.parametrize("west", [-180.0, 0.0])
+def test_what_lies_on_the_seam_of_a_whole_body_is_whole_in_some_window(west: float):
+    grid = rasters.grid_of(rasters.DEGREES, west, 90.0, 360 / 4096, 4096, 2048)
+    plan = pyramid.plan_windows(grid, min_diameter_m=60_000, window_px=1024, overlap_px=120)
+    for factor in {window.factor for window in plan}:
+        level = [window for window in plan if window.factor == factor]
+        reach = min(40 * factor, 1023)
+        for x in range(0, 4096, 16):
+            ends = [(window.x_px + reach, window.x_px + window.width_px - reach) for window in level]
+            assert any(low <= x + turn <= high for low, high in ends for turn in (0, 4096)), (factor, x)
+        assert all(window.width_px <= 4096 and window.inner[0] and window.inner[2] for window in level)
+    assert len(plan) < 60
+
+
+def test_places_are_found_on_the_turn_that_a_window_lies_on():
+    grid = rasters.grid_of(rasters.MERCATOR_FARSIDE, -np.pi * rasters.MOON_M, 1e6, 10_000.0, 1092, 200)
+    turn = grid.turn_px
+    for near in (0.0, turn):
+        x, _ = pyramid.pixels_of(grid, np.array([0.5, -0.5]), np.zeros(2), near)
+        assert abs(x - near).max() < 2
