@@ -3,19 +3,37 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from mlcore.errors import InvalidInput
 
 # Normalised as by _key; earlier names win where a list has several of one kind. The *_circ_* names
-# are those of Robbins (2018), center_* of the IAU gazetteer.
-_LON = ("lon", "long", "longitude", "center_lon", "center_long", "center_longitude", "lon_circ_img", "lng")
-_LAT = ("lat", "latitude", "center_lat", "center_latitude", "lat_circ_img")
-_DIAMETER = ("diam", "diameter", "diam_circ_img", "d", "dia")
+# are those of Robbins (2018), center_* of the IAU gazetteer, the last ones of French and German lists.
+_LON = (
+    "lon", "long", "longitude", "center_lon", "center_long", "center_longitude", "lon_circ_img", "lng",
+    "clon", "centre_lon", "centre_longitude", "x_lon", "lon_c", "lonc", "laenge", "lange",
+)  # fmt: skip
+_LAT = (
+    "lat", "latitude", "center_lat", "center_latitude", "lat_circ_img", "clat", "centre_lat",
+    "centre_latitude", "y_lat", "lat_c", "latc", "breite",
+)  # fmt: skip
+_DIAMETER = (
+    "diam", "diameter", "diam_circ_img", "d", "dia", "crater_diameter", "rim_diameter", "diametre",
+    "durchmesser",
+)  # fmt: skip
+_RADIUS = ("radius", "rad", "r", "crater_radius", "rim_radius")
 _SOURCE = ("source", "catalogue", "catalog", "database")
 _NAME = ("name", "feature_name", "crater_name", "crater", "clean_name", "crater_id")
-_DEGREES = ("", "_deg", "_degrees", "_e", "_east", "_deg_e")
-_WEST = ("_w", "_west", "_deg_w")
-_UNITS_M = {"": 1000.0, "_km": 1000.0, "_m": 1.0, "_metres": 1.0, "_meters": 1.0}
+_ID = ("crater_id", "id", "craterid", "feature_id", "uid", "uuid")
+_SYSTEM = ("coordinate_system", "coord_system", "longitude_direction", "lon_direction")
+_EAST = ("_e", "_east", "_deg_e", "_degrees_e", "_e_deg", "_degrees_east", "_deg_east")
+_WEST = ("_w", "_west", "_deg_w", "_degrees_w", "_w_deg", "_degrees_west", "_deg_west")
+_DEGREES = ("", "_deg", "_degrees", "_dd")
+_NORTH = ("", "_deg", "_degrees", "_dd", "_n", "_north", "_deg_n", "_n_deg", "_degrees_n", "_degrees_north")
+_UNITS_M = {
+    "": 1000.0, "_km": 1000.0, "_kilometers": 1000.0, "_kilometres": 1000.0,
+    "_m": 1.0, "_metres": 1.0, "_meters": 1.0,
+}  # fmt: skip
 
 # How many names of a file's header are repeated to its owner.
 _SHOWN_NAMES = 20
@@ -28,27 +46,51 @@ class Columns:
     Attributes:
         lon: Column of the longitude.
         lat: Column of the latitude.
-        diameter: Column of the diameter.
+        size: Column of the diameter, or of the radius.
+        is_radius: Whether that is the radius.
+        metres_per_unit: 1000 where sizes are in kilometres (the default), 1 in metres.
         source: Column of the source, or None.
         name: Column of the name, or None.
-        metres_per_unit: 1000 where diameters are in kilometres (the default), 1 in metres.
-        west_positive: Whether the header says that longitudes grow westwards.
+        identifier: Column of the crater's identifier, or None.
+        system: Column that says which way longitudes grow, or None.
+        west: Whether the longitude's own name says that they grow westwards (True) or eastwards (False).
         names: The header as given, stripped.
     """
 
     lon: int
     lat: int
-    diameter: int
+    size: int
+    is_radius: bool
+    metres_per_unit: float
     source: int | None
     name: int | None
-    metres_per_unit: float
-    west_positive: bool
+    identifier: int | None
+    system: int | None
+    west: bool | None
     names: tuple[str, ...]
 
     @property
     def width(self) -> int:
         """Cells that a row needs."""
-        return max(self.lon, self.lat, self.diameter) + 1
+        return max(self.lon, self.lat, self.size) + 1
+
+    @property
+    def unit(self) -> str:
+        """Of the sizes: "km" or "m"."""
+        return "m" if self.metres_per_unit == 1.0 else "km"
+
+    def mapping(self) -> dict[str, str]:
+        """The header of each column that is used, by what it is used for."""
+        used = {
+            "lon": self.lon,
+            "lat": self.lat,
+            "radius" if self.is_radius else "diameter": self.size,
+            "name": self.name,
+            "source": self.source,
+            "id": self.identifier,
+            "system": self.system,
+        }
+        return {kind: self.names[at] for kind, at in used.items() if at is not None}
 
 
 def find_columns(header: Sequence[str]) -> Columns:
@@ -64,28 +106,36 @@ def find_columns(header: Sequence[str]) -> Columns:
         InvalidInput: Longitude, latitude or diameter are missing; names what was found and is needed.
     """
     keys = [_key(cell) for cell in header]
-    lon = _first(keys, [name + suffix for name in _LON for suffix in (*_DEGREES, *_WEST)])
-    lat = _first(
-        keys, [name + suffix for name in _LAT for suffix in ("", "_deg", "_degrees", "_n", "_deg_n")]
-    )
-    diameter = _first(keys, [name + unit for name in _DIAMETER for unit in _UNITS_M])
-    if lon is None or lat is None or diameter is None:
-        raise InvalidInput(_missing(header, lon=lon, lat=lat, diameter=diameter), code="missing_columns")
-    unit = next(unit for unit in sorted(_UNITS_M, key=len, reverse=True) if keys[diameter].endswith(unit))
+    lon = _first(keys, _spelled(_LON, (*_DEGREES, *_EAST, *_WEST)))
+    lat = _first(keys, _spelled(_LAT, _NORTH))
+    diameter = _first(keys, _spelled(_DIAMETER, _UNITS_M))
+    radius = _first(keys, _spelled(_RADIUS, _UNITS_M)) if diameter is None else None
+    size = radius if diameter is None else diameter
+    if lon is None or lat is None or size is None:
+        raise InvalidInput(_missing(header, lon=lon, lat=lat, size=size), code="missing_columns")
+    unit = next(unit for unit in sorted(_UNITS_M, key=len, reverse=True) if keys[size].endswith(unit))
     return Columns(
         lon=lon,
         lat=lat,
-        diameter=diameter,
+        size=size,
+        is_radius=diameter is None,
+        metres_per_unit=_UNITS_M[unit],
         source=_first(keys, _SOURCE),
         name=_first(keys, _NAME),
-        metres_per_unit=_UNITS_M[unit],
-        west_positive=keys[lon].endswith(_WEST),
+        identifier=_first(keys, _ID),
+        system=_first(keys, _SYSTEM),
+        west=True if keys[lon].endswith(_WEST) else False if keys[lon].endswith(_EAST) else None,
         names=tuple(cell.strip() for cell in header),
     )
 
 
 def _key(cell: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", cell.casefold()).strip("_")
+    plain = cell.casefold().translate(str.maketrans("äàâéèêëöôüû", "aaaeeeeoouu"))
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+
+
+def _spelled(names: Sequence[str], endings: Sequence[str] | dict[str, float]) -> list[str]:
+    return [name + ending for name, ending in product(names, endings)]
 
 
 def _first(keys: Sequence[str], wanted: Sequence[str]) -> int | None:
@@ -93,12 +143,12 @@ def _first(keys: Sequence[str], wanted: Sequence[str]) -> int | None:
 
 
 def _missing(header: Sequence[str], **found: int | None) -> str:
-    lacking = [kind for kind, at in (("longitude", found["lon"]), ("latitude", found["lat"])) if at is None]
-    lacking += ["diameter"] if found["diameter"] is None else []
+    kinds = (("longitude", "lon"), ("latitude", "lat"), ("diameter", "size"))
+    lacking = [kind for kind, key in kinds if found[key] is None]
     names = ", ".join(f"'{cell.strip()[:40]}'" for cell in header[:_SHOWN_NAMES])
     more = f" and {len(header) - _SHOWN_NAMES} more" if len(header) > _SHOWN_NAMES else ""
     return (
         f"The crater list has no column for {' and '.join(lacking)}. Its first line names {names}{more}. "
         "Needed are lon, lat and diam_km; source and name may be added. Longitude, Diameter (km), "
-        "Center_Latitude and the like are understood too."
+        "Center_Latitude, radius_m and the like are understood too."
     )

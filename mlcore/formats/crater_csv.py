@@ -1,105 +1,240 @@
 """Crater lists as delimited text, in and out.
 
 Columns lon, lat (degrees), diam_km and optionally source and name. Reading never guesses silently:
-what was rejected or changed is in the table's report, with its physical line, reason and remedy.
+what was understood is in the layout, and every row comes out, as a crater or with the reason why not.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import BinaryIO, Literal
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO, NamedTuple
 
 from mlcore.errors import InvalidInput
 from mlcore.formats.crater_columns import Columns, find_columns
-from mlcore.formats.crater_table import CraterRow, CraterTable
-from mlcore.formats.delimited import Record, decode, records
-from mlcore.formats.names import guard_formula, printable
+from mlcore.formats.delimited import (
+    Encoding,
+    Record,
+    as_text,
+    find_delimiter,
+    find_encoding,
+    first_line,
+    records,
+)
+from mlcore.formats.longitudes import Convention, stated_west
+from mlcore.formats.names import clean_name, guard_formula, printable, unguard_formula
+from mlcore.formats.numbers import BadNumber, has_decimal_commas, read_number
+
+# So many rows decide whether decimals stand behind commas, and what a column says of the directions.
+_SAMPLE_ROWS = 1000
+# Nothing smaller is a crater on a planet or on a foil.
+_MIN_DIAMETER_M = 1e-9
+_DELIMITER_TITLES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a crater list is written.
+
+    Attributes:
+        encoding: How its bytes are text.
+        delimiter: What stands between cells.
+        decimal_comma: Whether decimals stand behind commas.
+        columns: Which column is which.
+        stated_west: What the file says of its longitudes: westwards, eastwards, or nothing (None).
+    """
+
+    encoding: Encoding
+    delimiter: str
+    decimal_comma: bool
+    columns: Columns
+    stated_west: bool | None
+
+    def as_json(self) -> dict[str, object]:
+        """For a report, in words."""
+        return {
+            "encoding": self.encoding.title,
+            "encoding_guessed": self.encoding.is_guess,
+            "delimiter": _DELIMITER_TITLES[self.delimiter],
+            "decimal_mark": "comma" if self.decimal_comma else "point",
+            "unit": self.columns.unit,
+            "is_radius": self.columns.is_radius,
+        }
+
+
+class CraterRow(NamedTuple):
+    """One crater of a list.
+
+    Attributes:
+        lon: Degrees, east-positive, in [-180, 180).
+        lat: Degrees.
+        diameter_m: Metres.
+        name: Cleaned, perhaps empty, at most 200 characters.
+        source: Cleaned likewise; "" where none is given.
+        line: Physical line of the file, 1-based.
+        given_lon: The longitude as the file gives it.
+        identifier: As the file gives it; "" where it has none.
+        changed: The name and source before cleaning, where that changed one of them.
+    """
+
+    lon: float
+    lat: float
+    diameter_m: float
+    name: str
+    source: str
+    line: int
+    given_lon: float
+    identifier: str
+    changed: tuple[str, ...]
+
+
+class Rejected(NamedTuple):
+    """A row that was not taken.
+
+    Attributes:
+        line: Physical line of the file, 1-based.
+        code: Stable word for the kind of reason.
+        reason: What is wrong, in a sentence.
+        hint: What to do about it.
+        text: The row as it stands in the file.
+        cells: Its cells, as well as it can be taken apart.
+    """
+
+    line: int
+    code: str
+    reason: str
+    hint: str
+    text: str
+    cells: list[str]
 
 
 class _Refusal(Exception):
     """Why one row is not taken: code, reason, hint."""
 
 
-def read(stream: BinaryIO, *, radius_m: float, lon_positive: Literal["east", "west"] = "east") -> CraterTable:
-    """Read a crater list.
+def examine(stream: BinaryIO) -> Layout:
+    """Find out how a crater list is written, from its header and first thousand rows.
 
     Args:
-        stream: The file, as bytes: UTF-8, UTF-16 with mark, or else taken for Latin-1.
-        radius_m: The body's radius, metres; nothing wider than the body is a crater.
-        lon_positive: Which way its longitudes grow; a header such as Longitude_W says so itself.
+        stream: The file, as bytes; can seek.
 
     Returns:
-        The craters by source, and the report.
+        The layout.
 
     Raises:
         InvalidInput: No text, or a needed column is missing.
     """
-    text, encoding = decode(stream.read())
-    lines = records(text)
-    header = next(lines, None)
-    if header is None or header.cells is None:
-        raise InvalidInput("The crater list has no header line; begin it with lon,lat,diam_km.", code="empty")
-    columns = find_columns(header.cells)
-    west = columns.west_positive or lon_positive == "west"
-    table = CraterTable()
-    _describe(table, columns, encoding)
-    lon_range = [math.inf, -math.inf]
-    for record in lines:
-        try:
-            source, row, lon = _crater(record, columns, table, radius_m, west=west)
-        except _Refusal as refusal:
-            table.reject(record.line, record.text, *refusal.args)
-            continue
-        lon_range = [min(lon_range[0], lon), max(lon_range[1], lon)]
-        table.rows_by_source.setdefault(source, []).append(row)
-    if sum(table.n_rejected.values()) > table.n_rows:
-        table.notes.append(
-            "More rows were rejected than taken. Look whether the columns named above are the right ones, "
-            "in degrees and kilometres, and whether the list is of this body."
-        )
-    table.longitudes = _convention(lon_range[0], lon_range[1], west=west)
-    return table
+    encoding = find_encoding(stream)
+    with as_text(stream, encoding) as text:
+        delimiter = find_delimiter(first_line(text))
+    with as_text(stream, encoding) as text:
+        lines = records(text, delimiter)
+        header = next(lines, None)
+        if header is None or header.cells is None:
+            raise InvalidInput(
+                "The crater list has no header line; begin it with lon,lat,diam_km.", code="empty"
+            )
+        columns = find_columns(header.cells)
+        sample = [record.cells for record in islice(lines, _SAMPLE_ROWS) if record.cells]
+    whole = [cells for cells in sample if len(cells) >= columns.width]
+    numbers = [cells[at] for cells in whole for at in (columns.lon, columns.lat, columns.size)]
+    systems = [] if columns.system is None else [c[columns.system] for c in sample if len(c) > columns.system]
+    return Layout(
+        encoding=encoding,
+        delimiter=delimiter,
+        decimal_comma=has_decimal_commas(numbers),
+        columns=columns,
+        stated_west=stated_west(columns.west, systems),
+    )
 
 
-def _describe(table: CraterTable, columns: Columns, encoding: str) -> None:
-    for kind in ("lon", "lat", "diameter", "source", "name"):
-        at = getattr(columns, kind)
-        if at is not None:
-            table.columns[kind] = columns.names[at]
-    if encoding == "Latin-1":
-        table.notes.append(
-            "The file is not UTF-8 and was read as Latin-1; look at names with accents. "
-            "Save it as UTF-8 where they are wrong."
-        )
-    if columns.metres_per_unit == 1.0:
-        table.notes.append(f"Diameters were read in metres, as '{table.columns['diameter']}' says.")
+def rows(
+    stream: BinaryIO, layout: Layout, *, radius_m: float, convention: Convention
+) -> Iterator[CraterRow | Rejected]:
+    """Read a crater list as a stream.
+
+    Args:
+        stream: The file, as bytes; can seek.
+        layout: See examine.
+        radius_m: The body's radius, metres; nothing wider than the body is a crater.
+        convention: How its longitudes are to be read.
+
+    Yields:
+        Every row below the header in order, as a crater or as rejected.
+    """
+    columns = layout.columns
+    with as_text(stream, layout.encoding) as text:
+        lines = records(text, layout.delimiter)
+        next(lines, None)
+        for record in lines:
+            try:
+                yield _crater(record, columns, layout.decimal_comma, radius_m, convention)
+            except (_Refusal, BadNumber) as refusal:
+                code, reason, hint = refusal.args
+                cells = record.text.split(layout.delimiter) if record.cells is None else record.cells
+                yield Rejected(record.line, code, reason, hint, record.text, cells)
 
 
 def _crater(
-    record: Record, columns: Columns, table: CraterTable, radius_m: float, *, west: bool
-) -> tuple[str, CraterRow, float]:
-    """Source, crater, and the longitude as the file gives it."""
+    record: Record, columns: Columns, decimal_comma: bool, radius_m: float, convention: Convention
+) -> CraterRow:
     cells = _fitting(record, columns)
-    lat = _number(cells[columns.lat], "latitude")
+    lat = read_number(cells[columns.lat], "latitude", decimal_comma=decimal_comma)
+    given_lon = read_number(cells[columns.lon], "longitude", decimal_comma=decimal_comma)
     if not -90.0 <= lat <= 90.0:
-        raise _Refusal(
-            "bad_lat", f"Latitude {lat:g} is beyond ±90 degrees.", "Are longitude and latitude swapped?"
-        )
-    given_lon = _number(cells[columns.lon], "longitude")
-    if not -180.0 <= given_lon <= 360.0:
-        raise _Refusal(
-            "bad_lon",
-            f"Longitude {given_lon:g} is outside −180 to 360 degrees.",
-            "Give degrees, −180 to 180 or 0 to 360.",
-        )
-    diameter_m = _diameter_m(cells[columns.diameter], columns, radius_m)
-    name, source = (
-        "" if at is None or at >= len(cells) else table.cleaned_name(record.line, cells[at])
-        for at in (columns.name, columns.source)
+        raise _bad_lat(lat, given_lon)
+    if not convention.low <= given_lon <= convention.high:
+        raise _bad_lon(given_lon, convention)
+    diameter_m = _diameter_m(cells[columns.size], columns, radius_m, decimal_comma)
+    n = len(cells)
+    before_name = cells[columns.name] if columns.name is not None and columns.name < n else ""
+    before_source = cells[columns.source] if columns.source is not None and columns.source < n else ""
+    name, source = _clean(before_name), _clean(before_source)
+    at = columns.identifier
+    return CraterRow(
+        lon=convention.home(given_lon),
+        lat=lat,
+        diameter_m=diameter_m,
+        name=name,
+        source=source,
+        line=record.line,
+        given_lon=given_lon,
+        identifier="" if at is None or at >= n else cells[at].strip(),
+        changed=tuple(
+            before
+            for before, after in ((before_name, name), (before_source, source))
+            if _differs(before, after)
+        ),
     )
-    # The IEEE remainder is exact, so that longitudes already within ±180° keep every digit.
-    lon = math.remainder(-given_lon if west else given_lon, 360.0)
-    lon = -180.0 if lon == 180.0 else lon
-    return source, CraterRow(lon, lat, diameter_m, name, record.line), given_lon
+
+
+def _clean(cell: str) -> str:
+    # Nearly every name is plain, and lists have a million.
+    if cell.isascii() and cell.isprintable() and cell[:1].isalnum() and "<" not in cell and "  " not in cell:
+        return clean_name(cell) if len(cell) > 100 or ">" in cell else cell.rstrip()
+    return clean_name(unguard_formula(cell.strip()))
+
+
+def _differs(before: str, after: str) -> bool:
+    return before != after and unguard_formula(before.strip()) != after
+
+
+def _bad_lat(lat: float, lon: float) -> _Refusal:
+    hint = (
+        "Are longitude and latitude swapped? The longitude of this row would be a latitude."
+        if abs(lon) <= 90.0 and abs(lat) <= 360.0
+        else "Give degrees, −90 to 90, not metres or pixels."
+    )
+    return _Refusal("bad_lat", f"Latitude {lat:g} is beyond ±90 degrees.", hint)
+
+
+def _bad_lon(lon: float, convention: Convention) -> _Refusal:
+    if -180.0 <= lon <= 360.0:
+        hint = "The list was to be read in that range: choose another convention, or mend the row."
+    else:
+        hint = "Give degrees, −180 to 180 or 0 to 360, not metres or pixels."
+    limits = f"{convention.low:.0f} to {convention.high:.0f}".replace("-", "−")
+    return _Refusal("bad_lon", f"Longitude {lon:g} is outside {limits} degrees.", hint)
 
 
 def _fitting(record: Record, columns: Columns) -> list[str]:
@@ -116,7 +251,7 @@ def _fitting(record: Record, columns: Columns) -> list[str]:
             f"The row has {n} cells, the header {wanted}.",
             "Add the missing ones, or drop the row.",
         )
-    if any(cell.strip() for cell in record.cells[wanted:]):
+    if n > wanted and any(cell.strip() for cell in record.cells[wanted:]):
         raise _Refusal(
             "too_long",
             f"The row has {n} cells, the header {wanted}.",
@@ -125,56 +260,35 @@ def _fitting(record: Record, columns: Columns) -> list[str]:
     return record.cells
 
 
-def _number(cell: str, what: str) -> float:
-    text = cell.strip().replace("−", "-")
-    if not text:
-        raise _Refusal("missing_number", f"The {what} is missing.", "Fill it in, or drop the row.")
-    try:
-        # Python would also read 1_000 and digits of other scripts.
-        value = float(text) if text.isascii() and "_" not in text else math.nan
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+def _diameter_m(cell: str, columns: Columns, radius_m: float, decimal_comma: bool) -> float:
+    what = "radius" if columns.is_radius else "diameter"
+    value = read_number(cell, what, decimal_comma=decimal_comma)
+    diameter_m = value * columns.metres_per_unit * (2.0 if columns.is_radius else 1.0)
+    if not value > 0.0:
         raise _Refusal(
-            "not_a_number",
-            f"The {what} is '{printable(text)[:40]}', not a number.",
-            "Give plain decimal numbers with a point, without units.",
+            "bad_diameter", f"The {what} {value:g} is not above 0.", f"Give its {what}, or drop the row."
         )
-    return value
-
-
-def _diameter_m(cell: str, columns: Columns, radius_m: float) -> float:
-    value = _number(cell, "diameter")
-    diameter_m = value * columns.metres_per_unit
-    if not diameter_m > 0.0:
-        raise _Refusal("bad_diameter", f"Diameter {value:g} is not above 0.", "Drop rows without a diameter.")
+    if diameter_m < _MIN_DIAMETER_M:
+        raise _Refusal(
+            "bad_diameter",
+            f"The {what} {value:g} {columns.unit} is too small to be a crater.",
+            "Look at its unit.",
+        )
     if diameter_m > 2.0 * radius_m:
         raise _Refusal(
             "bad_diameter",
             f"A diameter of {diameter_m / 1000.0:g} km is more than the body's own, {radius_m / 500.0:g} km.",
-            "Is the column in metres? Then call it diameter_m. Or is this another body's list?",
+            f"Is the column in metres? Then call it {what}_m. Or is this another body's list?",
         )
     return diameter_m
 
 
-def _convention(west_end: float, east_end: float, *, west: bool) -> str:
-    if west_end > east_end:
-        return ""
-    if west_end < 0.0:
-        span = "−180 to 360" if east_end > 180.0 else "−180 to 180"
-    else:
-        span = "0 to 360" if east_end > 180.0 else "0 to 180"
-    way = "westwards" if west else "eastwards"
-    done = "kept" if not west and east_end < 180.0 else "brought to −180 to 180, east-positive"
-    return f"Longitudes run {span} degrees, counted {way}; they were {done}."
-
-
 def write(features: Iterable[Mapping[str, object]], *, extra_columns: Sequence[str] = ()) -> Iterator[str]:
-    """Write a crater list that `read` takes back, line by line.
+    """Write a crater list that `rows` takes back, line by line.
 
     Longitudes and latitudes have 8 decimals (under a millimetre on the Moon), diameters 12
     significant digits. Names that a spreadsheet would run as a formula get an apostrophe before
-    them, which `read` takes off; numbers are left alone.
+    them, which `rows` takes off; numbers are left alone.
 
     Args:
         features: With the keys lon, lat, diameter_m and perhaps source and name.
@@ -197,4 +311,4 @@ def _cell(value: object) -> str:
     if isinstance(value, bool | int | float):
         return str(value)
     text = guard_formula(printable(str(value)))
-    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',";\t') else text
+    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',";\t|') else text

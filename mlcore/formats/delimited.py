@@ -1,15 +1,45 @@
-"""Delimited text as it really comes: any line end, byte-order marks, quoted line breaks, lost quotes."""
+"""Delimited text as it really comes: any line end, encoding or separator, quoted line breaks, lost quotes.
 
+Everything is read as a stream: a list of a million craters takes no more memory than one of ten.
+"""
+
+import codecs
 import csv
 import io
+from collections import deque
 from collections.abc import Iterator
-from typing import NamedTuple
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple, TextIO
 
 from mlcore.errors import InvalidInput
 
 # A record over more lines than this is taken for a quotation mark that nobody closed.
 _MAX_RECORD_LINES = 50
-_SHOWN_CHARS = 200
+# A line longer than this belongs to no table.
+_MAX_LINE_CHARS = 1_000_000
+_CHUNK_BYTES = 1 << 20
+_DELIMITERS = ",;\t|"
+# How files begin that are often taken for tables: ZIP (spreadsheets too), old spreadsheets, gzip, pictures.
+_NOT_TEXT = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"\x89PNG", b"\xff\xd8\xff", b"%PDF", b"SQLite")
+# Bytes that mean nothing in Windows-1252.
+_NO_CP1252 = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
+
+
+class Encoding(NamedTuple):
+    """How a file's bytes are text.
+
+    Attributes:
+        codec: Python's name for it; takes a byte-order mark off.
+        title: As people say it: "UTF-8", "UTF-8 with byte-order mark", "UTF-16", "Windows-1252", "Latin-1".
+    """
+
+    codec: str
+    title: str
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether another encoding of single bytes would fit as well."""
+        return self.codec in ("cp1252", "latin-1")
 
 
 class Record(NamedTuple):
@@ -17,7 +47,7 @@ class Record(NamedTuple):
 
     Attributes:
         line: Physical line on which it begins, 1-based; CR, LF and CRLF each end a line.
-        text: As it stands in the file, shortened to some 200 characters, for reports.
+        text: As it stands in the file, without the last line end.
         cells: Its cells; None where it cannot be taken apart.
     """
 
@@ -26,74 +56,170 @@ class Record(NamedTuple):
     cells: list[str] | None
 
 
-def decode(content: bytes) -> tuple[str, str]:
-    """Turn a file's bytes into text.
+def find_encoding(stream: BinaryIO) -> Encoding:
+    """Find out how a file's bytes are text, from all of them; afterwards the stream is at its beginning.
 
     Args:
-        content: The whole file.
+        stream: The file; can seek.
 
     Returns:
-        The text without byte-order mark, and the encoding found: "UTF-8", "UTF-16" or "Latin-1".
+        UTF-8 or UTF-16 where every byte agrees; else Windows-1252, or Latin-1 where that has no such bytes.
 
     Raises:
         InvalidInput: The file is empty, or no text at all (a spreadsheet, an image, an archive).
     """
-    if not content.strip():
+    stream.seek(0)
+    head = stream.read(4096)
+    if not head.strip() and not stream.read(_CHUNK_BYTES).strip():
         raise InvalidInput("The file is empty; give a text file with a header line and rows.", code="empty")
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        try:
-            return content.decode("utf-16"), "UTF-16"
-        except UnicodeDecodeError:
-            pass
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) and _decodes(stream, "utf-16"):
+        return Encoding("utf-16", "UTF-16")
     # A stray NUL in a name is cleaned later; spreadsheets, images and archives are full of them.
-    if content[:4096].count(b"\0") > 8:
+    if head.startswith(_NOT_TEXT) or head.count(b"\0") > 8:
         raise InvalidInput(
-            "This is not a text file (perhaps a spreadsheet or an archive). Save the table as CSV, UTF-8.",
+            "This is not a text file (perhaps a spreadsheet, a picture or an archive). "
+            "Save the table as CSV, UTF-8.",
             code="not_text",
         )
+    if _decodes(stream, "utf-8"):
+        has_mark = head.startswith(codecs.BOM_UTF8)
+        return Encoding("utf-8-sig", "UTF-8 with byte-order mark" if has_mark else "UTF-8")
+    return Encoding("cp1252", "Windows-1252") if _is_cp1252(stream) else Encoding("latin-1", "Latin-1")
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    stream.seek(0)
+    while chunk := stream.read(_CHUNK_BYTES):
+        yield chunk
+    stream.seek(0)
+
+
+def _decodes(stream: BinaryIO, codec: str) -> bool:
+    decoder = codecs.getincrementaldecoder(codec)()
     try:
-        return content.decode("utf-8-sig"), "UTF-8"
+        for chunk in _chunks(stream):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return content.decode("latin-1"), "Latin-1"
+        stream.seek(0)
+        return False
+    return True
 
 
-def records(text: str) -> Iterator[Record]:
-    """Take a delimited text apart, whatever its line ends.
+def _is_cp1252(stream: BinaryIO) -> bool:
+    """Whether the bytes 0x80–0x9F, which Latin-1 has no letters for, occur and are all of Windows-1252."""
+    seen: set[int] = set()
+    for chunk in _chunks(stream):
+        seen.update(byte for byte in chunk if 0x80 <= byte <= 0x9F)
+    return bool(seen) and seen.isdisjoint(_NO_CP1252)
 
-    The delimiter (comma, semicolon or tab) is the most frequent in the first line. A record that
-    cannot be taken apart costs its first line only: reading goes on at the next.
+
+@contextmanager
+def as_text(stream: BinaryIO, encoding: Encoding) -> Iterator[TextIO]:
+    """The stream from its beginning as text with its line ends untouched; it stays open afterwards."""
+    stream.seek(0)
+    text = io.TextIOWrapper(stream, encoding.codec, newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
+
+
+def find_delimiter(header: str) -> str:
+    """The separator that takes a header line apart into the most cells; those within quotes do not count.
 
     Args:
-        text: See decode.
+        header: The first line that is not empty and no remark.
+
+    Returns:
+        Comma, semicolon, tab or vertical bar.
+    """
+
+    def n_cells(delimiter: str) -> int:
+        try:
+            return len(next(csv.reader([header], delimiter=delimiter, strict=True), []))
+        except csv.Error:
+            # Quotation marks that do not fit this delimiter; if they fit none, the most frequent is taken.
+            return 0
+
+    return max(_DELIMITERS, key=lambda delimiter: (n_cells(delimiter), header.count(delimiter)))
+
+
+def first_line(text: TextIO) -> str:
+    """The first line that is not empty and no remark; "" where there is none. The text moves on."""
+    while (line := _read_line(text)) and _is_skipped(line):
+        pass
+    return line
+
+
+def records(text: TextIO, delimiter: str) -> Iterator[Record]:
+    """Take a delimited text apart, whatever its line ends.
+
+    A record that cannot be taken apart costs its first line only: reading goes on at the next.
+
+    Args:
+        text: See as_text.
+        delimiter: See find_delimiter.
 
     Yields:
         Records in order, header included; lines without any content and lines that begin with #
         are left out.
+
+    Raises:
+        InvalidInput: A line is longer than a million characters.
     """
-    # str.splitlines would also break at characters that may stand in a name, such as U+2028.
-    lines = list(io.StringIO(text, newline=""))
-    first = next((line for line in lines if not _is_skipped(line)), "")
-    delimiter = max(",;\t", key=first.count)
-    start = 0
-    while start < len(lines):
-        if _is_skipped(lines[start]):
-            start += 1
+    ahead: deque[str] = deque()
+    number = 0
+    while line := ahead.popleft() if ahead else _read_line(text):
+        number += 1
+        if _is_skipped(line):
             continue
-        cells, used = _next_record(lines, start, delimiter)
-        raw = "".join(lines[start : start + used]).strip()
-        if cells is None or any(cell.strip() for cell in cells):
-            yield Record(start + 1, raw[:_SHOWN_CHARS] + "…" * (len(raw) > _SHOWN_CHARS), cells)
-        start += used
+        if '"' not in line:
+            plain = line.rstrip("\r\n")
+            cells = plain.split(delimiter)
+            if any(cell.strip() for cell in cells):
+                yield Record(number, plain, cells)
+            continue
+        taken, quoted = _quoted_record(line, ahead, text, delimiter)
+        if quoted is None or any(cell.strip() for cell in quoted):
+            yield Record(number, taken.rstrip("\r\n"), quoted)
+        number += _n_lines(taken) - 1
 
 
 def _is_skipped(line: str) -> bool:
     return not line.strip() or line.startswith("#")
 
 
-def _next_record(lines: list[str], start: int, delimiter: str) -> tuple[list[str] | None, int]:
-    """The cells of the record at `start`, and how many lines it takes."""
-    reader = csv.reader(lines[start : start + _MAX_RECORD_LINES], delimiter=delimiter, strict=True)
+def _read_line(text: TextIO) -> str:
+    line = text.readline(_MAX_LINE_CHARS)
+    if len(line) == _MAX_LINE_CHARS:
+        raise InvalidInput(
+            f"A line of the file is longer than {_MAX_LINE_CHARS:,} characters; no table has such lines. "
+            "Save the list as CSV with one crater on each line.",
+            code="not_text",
+        )
+    return line
+
+
+def _n_lines(text: str) -> int:
+    return len(list(io.StringIO(text, newline="")))
+
+
+def _quoted_record(
+    line: str, ahead: deque[str], text: TextIO, delimiter: str
+) -> tuple[str, list[str] | None]:
+    """The lines and the cells of the record that begins with `line`; what it does not take stays ahead."""
+    lines = [line]
+
+    def supply() -> Iterator[str]:
+        yield line
+        while len(lines) < _MAX_RECORD_LINES and (more := ahead.popleft() if ahead else _read_line(text)):
+            lines.append(more)
+            yield more
+
     try:
-        return next(reader), reader.line_num
+        cells = next(csv.reader(supply(), delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration):
-        return None, 1
+        ahead.extendleft(reversed(lines[1:]))
+        return line, None
+    return "".join(lines), cells
