@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Self
 
 from pyproj import CRS
 
+from mlcore import durable
 from mlcore.artifact import ModelCard, read_card
 from mlcore.crater_detector.detection import Detection
 from mlcore.crater_detector.merging import merge_detections
@@ -161,10 +162,7 @@ def job_from_json(value: dict[str, Any]) -> Job:
 
 def write_job(job: Job, path: Path) -> None:
     """Write a job to a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half_done = path.with_name(path.name + ".half-done")
-    half_done.write_text(json.dumps(job_to_json(job), indent=1))
-    half_done.replace(path)
+    durable.write(path, json.dumps(job_to_json(job), indent=1).encode())
 
 
 def read_job(path: Path) -> Job:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from mlcore import durable
 from mlcore.errors import InvalidInput
 
 CARD_FILE = "card.json"
@@ -88,7 +89,7 @@ class ModelCard:
 
 
 def write_artifact(folder: Path, card: ModelCard, save_weights: Callable[[Path], None]) -> None:
-    """Write an artifact so that it is either whole or absent.
+    """Write an artifact so that it is either whole or absent, and on the disk.
 
     Args:
         folder: Where it will stand; replaced when it is there already.
@@ -99,9 +100,12 @@ def write_artifact(folder: Path, card: ModelCard, save_weights: Callable[[Path],
     shutil.rmtree(half_done, ignore_errors=True)
     half_done.mkdir(parents=True)
     save_weights(half_done / WEIGHTS_FILE)
-    (half_done / CARD_FILE).write_text(json.dumps(card.to_json(), indent=1, sort_keys=True, allow_nan=False))
+    durable.sync(half_done / WEIGHTS_FILE)
+    text = json.dumps(card.to_json(), indent=1, sort_keys=True, allow_nan=False)
+    durable.write(half_done / CARD_FILE, text.encode())
     shutil.rmtree(folder, ignore_errors=True)
     half_done.replace(folder)
+    durable.sync(folder.parent)
 
 
 def read_card(folder: Path) -> ModelCard:

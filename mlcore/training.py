@@ -1,6 +1,16 @@
-"""The training loop of every system: steps, curves, checkpoints, cancellation. Imports torch."""
+"""The training loop of every system: steps, curves, checkpoints, cancellation. Imports torch.
+
+A training that is killed, at any moment and however often, goes on from its last checkpoint. On a CPU it ends
+with the bits that it would have had undisturbed: the checkpoint holds weights, optimiser, both random states
+and the half-summed point of the curves. Its file is whole or it is ignored for the one before:
+
+1. The process is killed, or the power fails, while a checkpoint is written.
+2. What was being written bears another name, or its hash is wrong.
+3. The next attempt takes the checkpoint before it, and walks the steps since then again, to the same bits.
+"""
 
 import hashlib
+import io
 import json
 import time
 from collections.abc import Callable
@@ -11,11 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mlcore import durable
 from mlcore.errors import Cancelled, InvalidInput
 from mlcore.events import EventLog
 
 CHECKPOINT_FILE = "state.pt"
-CHECKPOINT_EVERY_S = 60.0
+# As often as costs at most a fiftieth of the time, within these limits.
+CHECKPOINT_SHARE, LEAST_BETWEEN_S, MOST_BETWEEN_S = 0.02, 5.0, 60.0
 # A point of the loss curve is the mean of this many steps.
 CURVE_STEPS = 10
 MAX_GRADIENT_NORM = 10.0
@@ -89,6 +101,9 @@ class Trainer:
         self.fingerprint, self.random = fingerprint, random
         self.step = 0
         self._path = events.folder / "checkpoint" / CHECKPOINT_FILE
+        # The present point of the curves: sums over the steps since the last one, and how many.
+        self._sums, self._counted = dict[str, float](), 0
+        self._saved_at, self._between_s = time.monotonic(), LEAST_BETWEEN_S
 
     def fit(self, losses: LossStep, steps: int, rate: Callable[[int], float], *, until: float = 1.0) -> None:
         """Take steps.
@@ -105,20 +120,16 @@ class Trainer:
         """
         self._resume()
         self.model.train()
-        saved, sums, counted = time.monotonic(), dict[str, float](), 0
+        self._saved_at = time.monotonic()
         while self.step < steps:
             self._check_cancelled()
-            values = self._take(losses, rate(self.step))
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0.0) + value
-            self.step, counted = self.step + 1, counted + 1
+            self._count(self._take(losses, rate(self.step)))
+            self.step += 1
             if self.step % CURVE_STEPS == 0 or self.step == steps:
-                self._report(sums, counted)
-                sums, counted = {}, 0
+                self._report()
             self.events.progress(until * self.step / steps, f"step {self.step} of {steps}")
-            if time.monotonic() - saved > CHECKPOINT_EVERY_S:
+            if self._save_is_due() and self.step < steps:
                 self.save()
-                saved = time.monotonic()
         self.save()
 
     def _check_cancelled(self) -> None:
@@ -147,40 +158,66 @@ class Trainer:
         self.optimiser.step()
         return {"loss": sum(values.values()), **values}
 
-    def _report(self, sums: dict[str, float], counted: int) -> None:
-        for name, value in sums.items():
-            self.events.metric(name, self.step, value / counted)
+    def _count(self, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._counted += 1
+
+    def _report(self) -> None:
+        for name, value in self._sums.items():
+            self.events.metric(name, self.step, value / self._counted)
+        self._sums, self._counted = {}, 0
+
+    def _save_is_due(self) -> bool:
+        return time.monotonic() - self._saved_at >= self._between_s
 
     def save(self) -> None:
-        """Write the checkpoint, whole or not at all."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        half_done = self._path.with_suffix(".half-done")
+        """Write the checkpoint, whole or not at all; the one before it stays beside it."""
+        began = time.monotonic()
         state: dict[str, Any] = {
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "torch_random": torch.get_rng_state(),
+            "cuda_random": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "numpy_random": json.dumps(self.random.bit_generator.state),
             "step": self.step,
+            "curve": {"sums": self._sums, "counted": self._counted},
             "fingerprint": self.fingerprint,
         }
-        torch.save(state, half_done)
-        half_done.replace(self._path)
+        written = io.BytesIO()
+        torch.save(state, written)
+        durable.save_state(self._path, written.getvalue())
+        self._saved_at = time.monotonic()
+        took_s = self._saved_at - began
+        self._between_s = min(MOST_BETWEEN_S, max(LEAST_BETWEEN_S, took_s / CHECKPOINT_SHARE))
 
     def _resume(self) -> None:
-        if not self._path.exists():
+        newest = durable.newest_state(self._path)
+        if newest is None:
             return
-        device = next(self.model.parameters()).device
-        state = torch.load(self._path, map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(newest), map_location="cpu", weights_only=True)
         if state["fingerprint"] != self.fingerprint:
             self.events.log("The checkpoint here is of another dataset, setting or seed: starting anew.")
             return
-        self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["torch_random"])
-        self.random.bit_generator.state = json.loads(state["numpy_random"])
-        self.model.to(device)
-        self.step = state["step"]
+        self._take_up(state)
         self.events.log(f"Going on from the checkpoint at step {self.step}.")
+
+    def _take_up(self, state: dict[str, Any]) -> None:
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimiser.load_state_dict(state["optimiser"])
+        except (RuntimeError, ValueError):
+            raise InvalidInput(
+                "The checkpoint here was written by another version of the network and does not fit this "
+                "one; start a new run.",
+                code="checkpoint_of_another_version",
+            ) from None
+        torch.set_rng_state(state["torch_random"])
+        if state["cuda_random"] and len(state["cuda_random"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state["cuda_random"])
+        self.random.bit_generator.state = json.loads(state["numpy_random"])
+        self._sums, self._counted = state["curve"]["sums"], state["curve"]["counted"]
+        self.step = state["step"]
 
 
 def code_version(folder: Path) -> str:

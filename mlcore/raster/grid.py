@@ -127,7 +127,7 @@ class Grid:
         x_px = (np.asarray(x) - self.origin_x) / self.pixel_size
         if self.turn_px:
             with np.errstate(invalid="ignore"):
-                x_px = x_px - np.round((x_px - self.width_px / 2.0) / self.turn_px) * self.turn_px
+                x_px = x_px - np.floor((x_px - self.width_px / 2.0) / self.turn_px + 0.5) * self.turn_px
         return x_px, (self.origin_y - np.asarray(y)) / self.pixel_size
 
     def edges_m(self, x_px: Floats | float, y_px: Floats | float) -> tuple[Floats, Floats]:
