@@ -64,8 +64,11 @@ def opened(path: Path, room: Path) -> Iterator[Path]:
     require_room(room, path.stat().st_size, f"Unpacking {path}")
     room.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=room, prefix=".unpacked-") as unpacked:
-        with tarfile.open(path) as archive:
-            archive.extractall(unpacked, filter="data")
+        try:
+            with tarfile.open(path) as archive:
+                archive.extractall(unpacked, filter="data")
+        except tarfile.TarError as error:
+            raise InvalidInput(f"“{path}” is torn or no archive of a backup: {error}.", code="torn") from None
         inside = Path(unpacked)
         yield next((found.parent for found in inside.glob(f"*/{manifest.NAME}")), inside)
 
