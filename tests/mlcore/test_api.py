@@ -58,6 +58,25 @@ def test_events_are_read_from_where_the_reader_stopped(tmp_path: Path):
     assert read_events(tmp_path, offset)[0] == []
 
 
+def test_each_event_knows_its_place(tmp_path: Path):
+    log = EventLog(tmp_path)
+    for message in ("one", "zwei ä", "three"):
+        log.log(message)
+    events, offset = read_events(tmp_path)
+    for event in events:
+        again, _ = read_events(tmp_path, event["position"])
+        assert again[0] == event
+    assert offset == (tmp_path / "events.jsonl").stat().st_size
+
+
+def test_who_goes_on_in_a_folder_cuts_the_line_at_which_the_one_before_was_killed(tmp_path: Path):
+    EventLog(tmp_path).log("whole")
+    with (tmp_path / "events.jsonl").open("a") as file:
+        file.write('{"kind": "log", "mess')
+    EventLog(tmp_path).log("goes on")
+    assert [event["message"] for event in read_events(tmp_path)[0]] == ["whole", "goes on"]
+
+
 def test_a_wish_to_stop_reaches_the_child(tmp_path: Path):
     log = EventLog(tmp_path)
     log.check_cancelled()

@@ -15,9 +15,9 @@ from mlcore.simulate.terrain import Circle, TerrainParameters, World, make_world
 MakeDataset = Callable[..., Path]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Bit-equality is promised for one thread; and the machine is shared."""
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Bit-equality is promised for one thread, also for what a module trains once; the machine is shared."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

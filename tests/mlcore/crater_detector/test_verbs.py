@@ -1,12 +1,17 @@
+import io
 import json
+import os
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from mlcore import api
+from mlcore import api, durable
 from mlcore.artifact import WEIGHTS_FILE
 from mlcore.crater_detector import verbs
 from mlcore.dataset import Dataset
@@ -67,6 +72,66 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     assert any("step 6" in event.get("message", "") for event in read_events(tmp_path)[0])
     first, second = ((out / api.ARTIFACT_FOLDER / WEIGHTS_FILE).read_bytes() for out in (trained, tmp_path))
     assert first == second
+
+
+# A whole training in a process of its own that is killed at the step it is told, between checkpoints.
+KILLED_AT = """
+import os, signal, sys
+import mlcore.__main__ as program
+from mlcore import training
+take, kill_at = training.Trainer._take, int(sys.argv.pop(1))
+def killed(self, losses, rate):
+    if self.step == kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return take(self, losses, rate)
+training.Trainer._take = killed
+training.Trainer._save_is_due = lambda self: self.step % 3 == 0
+sys.exit(program.main())
+"""
+
+
+@pytest.mark.slow
+def test_a_training_that_is_killed_again_and_again_ends_with_the_bits_of_an_undisturbed_one(
+    dataset: Path, tmp_path: Path
+):
+    def run(out: Path, kill_at: int) -> int:
+        job = tmp_path / f"{out.name}.json"
+        api.write_job(api.TrainJob(str(dataset), str(out), overrides=TINY), job)
+        command = [sys.executable, "-c", KILLED_AT, str(kill_at), "run", str(job)]
+        return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False).returncode
+
+    random = np.random.default_rng(3)
+    first, second = sorted(random.choice(np.arange(4, 12), 2, replace=False).tolist())
+    assert run(tmp_path / "undisturbed", -1) == 0
+    assert run(tmp_path / "killed", first) == run(tmp_path / "killed", second) == -signal.SIGKILL
+    # The second one was also writing its checkpoint when the power failed.
+    newest = tmp_path / "killed" / "checkpoint" / "state.pt"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    assert run(tmp_path / "killed", -1) == 0
+
+    one, other = (outcome(tmp_path / name) for name in ("undisturbed", "killed"))
+    assert one == other
+
+
+def outcome(out: Path) -> tuple[bytes, dict[str, object], dict[tuple[str, int], float]]:
+    """Weights, card without what tells when, and the curves as they were told last."""
+    artifact = out / api.ARTIFACT_FOLDER
+    card = {**api.read_card(artifact).to_json(), "created_at": "", "code_version": ""}
+    points = [event for event in read_events(out)[0] if event["kind"] == "metric"]
+    curves = {(event["name"], event["step"]): event["value"] for event in points}
+    return (artifact / WEIGHTS_FILE).read_bytes(), card, curves
+
+
+def test_a_checkpoint_of_another_network_is_refused_in_words(dataset: Path, tmp_path: Path):
+    train(dataset, tmp_path, overrides={**TINY, "steps": 1})
+    path = tmp_path / "checkpoint" / "state.pt"
+    state = torch.load(io.BytesIO(durable.newest_state(path) or b""), weights_only=True)
+    state["model"].popitem()
+    changed = io.BytesIO()
+    torch.save(state, changed)
+    durable.save_state(path, changed.getvalue())
+    with pytest.raises(InvalidInput, match="another version of the network"):
+        train(dataset, tmp_path, overrides={**TINY, "steps": 1})
 
 
 def test_a_checkpoint_of_something_else_is_left_alone(dataset: Path, tmp_path: Path):
