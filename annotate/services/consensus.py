@@ -138,11 +138,7 @@ def _rewrite_around(tile: Tile) -> None:
 def _settled_neighbours(tile: Tile) -> list[Tile]:
     """Settled tiles whose windows meet this tile's."""
     around = grids.core_cell(tile).grown(2 * tile.campaign.tile_overlap_px)
-    near = (
-        tile.campaign.tiles.settled()
-        .exclude(pk=tile.pk)
-        .meeting(around.x_px, around.y_px, around.width_px, around.height_px)
-    )
+    near = grids.tiles_meeting(tile.campaign, around).settled().exclude(pk=tile.pk)
     return list(near.select_related("campaign").order_by("number"))
 
 

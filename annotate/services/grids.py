@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import pairwise
 from math import degrees, sqrt
+from operator import or_
 
 import numpy as np
 import shapely
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Polygon
 
@@ -65,6 +67,21 @@ def window_cell(tile: Tile) -> Cell:
     return core_cell(tile).grown(tile.campaign.tile_overlap_px)
 
 
+def copies(grid: Grid, cell: Cell) -> list[Cell]:
+    """The cell, and where the grid goes all the way round the body the same a turn to either side."""
+    turns = (0,) if grid.wrap_px is None else (0, grid.wrap_px, -grid.wrap_px)
+    return [replace(cell, x_px=cell.x_px + turn) for turn in turns]
+
+
+def tiles_meeting(campaign: Campaign, cell: Cell) -> QuerySet[Tile]:
+    """The campaign's tiles whose cores meet or touch a cell, over the edge of a map of a whole body too."""
+    first, *others = (
+        campaign.tiles.meeting(one.x_px, one.y_px, one.width_px, one.height_px)
+        for one in copies(grid_of(campaign), cell)
+    )
+    return reduce(or_, others, first)
+
+
 def pixel_of(grid: Grid, lon: float, lat: float) -> tuple[float, float]:
     """Where a place lies on the grid; infinite where its projection cannot show it."""
     x_px, y_px = grid.pixel(lon, lat)
@@ -73,24 +90,17 @@ def pixel_of(grid: Grid, lon: float, lat: float) -> tuple[float, float]:
 
 def outline(grid: Grid, cell: Cell) -> MultiPolygon:
     """The cell's edge in longitude and latitude, cut at ±180° and closed over a pole."""
+    box = (cell.x_px, cell.y_px, cell.width_px, cell.height_px)
+    if grid.turn_px:
+        return footprint_of(grid, box)
     t = np.arange(_POINTS_PER_EDGE) / _POINTS_PER_EDGE
     zero, one = np.zeros_like(t), np.ones_like(t)
     along_x = np.concatenate([t, one, 1 - t, zero])
     along_y = np.concatenate([zero, t, one, 1 - t])
     lon, lat = grid.lonlat(cell.x_px + along_x * cell.width_px, cell.y_px + along_y * cell.height_px)
     if not np.isfinite(lon).all():
-        return footprint_of(_part(grid, cell))
+        return footprint_of(grid, box)
     return geodesy.split_at_antimeridian(Polygon(np.column_stack([lon, np.clip(lat, -90.0, 90.0)])))
-
-
-def _part(grid: Grid, cell: Cell) -> Grid:
-    return replace(
-        grid,
-        origin_x=grid.origin_x + cell.x_px * grid.pixel_size,
-        origin_y=grid.origin_y - cell.y_px * grid.pixel_size,
-        width_px=cell.width_px,
-        height_px=cell.height_px,
-    )
 
 
 def bounds_lonlat(grid: Grid, cell: Cell) -> list[float]:

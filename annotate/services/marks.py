@@ -225,7 +225,8 @@ def _checked_circle(tile: Tile, lon: float, lat: float, diameter_m: float) -> tu
 
 def _is_near_region(tile: Tile, x_px: float, y_px: float) -> bool:
     """Whether a place lies in the window of this tile or of any other of the campaign."""
-    if grids.window_cell(tile).holds(x_px, y_px):
+    windows = grids.copies(grids.grid_of(tile.campaign), grids.window_cell(tile))
+    if any(window.holds(x_px, y_px) for window in windows):
         return True
     reach = tile.campaign.tile_overlap_px
     return tile.campaign.tiles.meeting(x_px - reach, y_px - reach, 2 * reach, 2 * reach).exists()

@@ -9,37 +9,59 @@ from mlcore.geodesy import split_at_antimeridian
 from mlcore.raster.grid import Grid
 
 _POINTS_PER_SIDE = 64
+# Left, top, width and height in pixels.
+Box = tuple[float, float, float, float]
 
 
-def footprint_of(grid: Grid) -> MultiPolygon:
-    """The area that a grid covers.
+def footprint_of(grid: Grid, box: Box | None = None) -> MultiPolygon:
+    """The area that a grid covers, or a box of its pixels.
 
     Args:
         grid: Anywhere, poles and ±180° included.
+        box: Left, top, width and height in the grid's pixels; may reach beyond it.
 
     Returns:
-        Longitude and latitude within ±180°; where the projection does not reach the grid's corners
-        (a whole disk or globe), the box round what it reaches.
+        Longitude and latitude within ±180°; where the projection does not reach the corners (a whole disk or
+        globe), the box round what it reaches.
     """
+    left, top, width, height = box or (0.0, 0.0, grid.width_px, grid.height_px)
+    if grid.turn_px:
+        return _strip(grid, (left, top, width, height), 360.0 / grid.turn_px)
     along = np.linspace(0.0, 1.0, _POINTS_PER_SIDE + 1)[:-1]
     across, down = (
         np.concatenate([along, np.ones_like(along), 1 - along, np.zeros_like(along)]),
         np.concatenate([np.zeros_like(along), along, np.ones_like(along), 1 - along]),
     )
-    lon, lat = grid.lonlat(across * grid.width_px, down * grid.height_px)
+    lon, lat = grid.lonlat(left + across * width, top + down * height)
     if np.isfinite(lon).all() and np.isfinite(lat).all():
-        lat = np.clip(lat, -90.0, 90.0)
-        if grid.wrap_px:
-            return MultiPolygon([shapely.box(-180.0, lat.min(), 180.0, lat.max())])
         try:
             return split_at_antimeridian(Polygon(np.column_stack([lon, lat])))
         except InvalidInput:
             pass
-    x, y = np.meshgrid(np.linspace(0, grid.width_px, 65), np.linspace(0, grid.height_px, 65))
+    x, y = np.meshgrid(np.linspace(left, left + width, 65), np.linspace(top, top + height, 65))
     lon, lat = grid.lonlat(x, y)
     known = np.isfinite(lon) & np.isfinite(lat)
     lon, lat = lon[known], lat[known]
     return MultiPolygon([shapely.box(lon.min(), lat.min(), lon.max(), lat.max())])
+
+
+def _strip(grid: Grid, box: Box, degrees_per_px: float) -> MultiPolygon:
+    """A box whose columns are meridians and whose rows are parallels, as far as there are any."""
+    left, top, width, height = box
+    rows = top + np.linspace(0.0, height, 9)
+    west, lat = grid.lonlat(np.full_like(rows, left), rows)
+    known = np.isfinite(lat)
+    # Rows go on beyond the poles, as numbers.
+    north = float(lat[0]) if known[0] else 90.0
+    south = float(lat[-1]) if known[-1] else -90.0
+    if (width + 0.5) * degrees_per_px >= 360.0:
+        return MultiPolygon([shapely.box(-180.0, south, 180.0, north)])
+    # Steps of less than half a turn, which can be meant one way only.
+    lon = float(west[known][0]) + np.linspace(
+        0.0, width * degrees_per_px, int(width * degrees_per_px / 90) + 2
+    )
+    edges = [np.column_stack([lon, np.full_like(lon, lat)]) for lat in (south, north)]
+    return split_at_antimeridian(Polygon(np.concatenate([edges[0], edges[1][::-1]])))
 
 
 def bounds_of(footprint: MultiPolygon) -> tuple[float, float, float, float]:

@@ -12,16 +12,19 @@ from rasterio.io import DatasetReader
 from mlcore.errors import InvalidInput
 
 # Formats that hold their own pixels. Left out are those that fetch or compute them from elsewhere
-# (VRT, WMS, STAC, …): an upload could otherwise show any file or address that the server can reach.
+# (VRT, WMS, STAC, PCIDSK, HDF5, …): an upload could otherwise show any file or address that the server
+# can reach. netCDF is read in its classic form only: its fourth is HDF5.
 FORMATS = (
     *("GTiff", "PNG", "JPEG", "JP2OpenJPEG", "WEBP", "BMP", "GIF", "PNM"),
     *("PDS", "PDS4", "ISIS3", "ISIS2", "VICAR"),
-    *("ENVI", "EHdr", "ERS", "HFA", "PCIDSK", "NITF", "SAGA", "RST", "netCDF", "HDF5", "HDF5Image"),
+    *("ENVI", "EHdr", "ERS", "HFA", "NITF", "SAGA", "RST"),
     *("AAIGrid", "GRASSASCIIGrid", "GSAG", "GSBG", "GS7BG", "SRTMHGT", "DTED", "USGSDEM", "XYZ"),
 )
+_NETCDF, _NETCDF_MAGIC = "netCDF", b"CDF"
 # What GDAL would pass over in silence: a JPEG, a raw raster or (by a shortcut that returns noise) a PNG
-# that ends early.
+# that ends early. And no name inside a file makes it ask over the network.
 STRICT = {
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
     "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
     "RAW_CHECK_FILE_SIZE": True,
     "GDAL_PNG_WHOLE_IMAGE_OPTIM": False,
@@ -50,15 +53,22 @@ def open_source(path: Path, *, name: str | None = None) -> Iterator[DatasetReade
     with rasterio.Env(**STRICT), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
-            dataset = DatasetReader(str(path.resolve()), driver=list(FORMATS))
+            dataset = DatasetReader(str(path.resolve()), driver=_drivers_for(path))
         except RasterioError as error:
             raise _not_a_raster(path, name) from error
         with dataset:
+            refuse_foreign_overviews(dataset, name)
             refuse_foreign_files(dataset, path, name)
             try:
                 yield dataset
             except RasterioError as error:
                 raise broken(name) from error
+
+
+def _drivers_for(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        is_classic = file.read(len(_NETCDF_MAGIC)) == _NETCDF_MAGIC
+    return [*FORMATS, _NETCDF] if is_classic else list(FORMATS)
 
 
 def broken(name: str) -> InvalidInput:
@@ -77,10 +87,19 @@ def _not_a_raster(path: Path, name: str) -> InvalidInput:
         return broken(name)
     return InvalidInput(
         f"'{name}' is not a raster that Tektite reads ({path.stat().st_size:,} bytes). Give a GeoTIFF, PDS, "
-        "ISIS, ENVI, PNG, JPEG or JPEG 2000 file with its own pixels; gdal_translate makes a GeoTIFF of "
-        "most others, VRT mosaics too.",
+        "ISIS, ENVI, PNG, JPEG or JPEG 2000 file with its own pixels, a label together with its image in one "
+        ".zip; gdal_translate makes a GeoTIFF of most others, VRT mosaics too.",
         code="not_a_raster",
     )
+
+
+def refuse_foreign_overviews(dataset: DatasetReader, name: str) -> None:
+    """Refuse a raster whose notes name another file, or an address, as its overviews: GDAL would open it."""
+    if any(dataset.tags(band, ns="OVERVIEWS") for band in (0, *dataset.indexes)):
+        raise InvalidInput(
+            f"'{name}' takes its overviews from another place. Write it anew with gdal_translate.",
+            code="foreign_file",
+        )
 
 
 def refuse_foreign_files(dataset: DatasetReader, path: Path, name: str) -> None:
