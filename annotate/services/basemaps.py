@@ -12,10 +12,12 @@ from django.utils.translation import gettext as _
 
 from annotate.models import Basemap, Participant
 from annotate.services.names import clean_label, clean_name
+from annotate.services.raster_archives import unpack
 from annotate.services.shapes import stamped
 from annotate.services.storage import check_size, file_of, size_of, store, suffix_of
 from mlcore.bodies import get_body
 from mlcore.errors import InvalidInput
+from mlcore.formats.archives import kind_of
 from mlcore.raster import cog
 from mlcore.raster.cutouts import read_window
 from mlcore.raster.grid import Grid
@@ -46,7 +48,8 @@ def add_basemap(
         name: One line.
         body: Key of mlcore.bodies.BODIES.
         path: A file of the server's, which is copied; or
-        upload: One that came over the web, which is moved.
+        upload: One that came over the web, which is moved. Either may be an archive of one raster and the
+            files beside it.
         kind: Image or elevation; found out from the file where None.
         added_by: Who brought it.
         sun_azimuth_deg: Where the light of an image comes from, clockwise from north; for an
@@ -70,8 +73,7 @@ def add_basemap(
     folder = file_of(f"basemaps/{uid}")
     folder.mkdir(parents=True)
     try:
-        source = folder / f"source{suffix_of(given_name)}"
-        store(source, path, upload)
+        source = _take_in(folder, path, upload, given_name)
         info = cog.inspect(source, body, max_px=settings.MAX_RASTER_PX, name=given_name)
         return Basemap.objects.create(
             uid=uid,
@@ -79,7 +81,7 @@ def add_basemap(
             body=body,
             kind=kind or (Basemap.Kind.ELEVATION if info.looks_like_elevation else Basemap.Kind.IMAGE),
             added_by=added_by,
-            source_path=f"basemaps/{uid}/{source.name}",
+            source_path=f"basemaps/{uid}/{source.relative_to(folder)}",
             sun_azimuth_deg=sun_azimuth_deg,
             sun_incidence_deg=None if sun_altitude_deg is None else 90.0 - sun_altitude_deg,
             synthetic=synthetic,
@@ -88,6 +90,18 @@ def add_basemap(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _take_in(folder: Path, path: Path | None, upload: UploadedFile | None, given_name: str) -> Path:
+    """Store what was brought, unpacked where it is an archive; the file by which the raster is opened."""
+    given = folder / f"source{suffix_of(given_name)}"
+    store(given, path, upload)
+    if kind_of(given) is None:
+        return given
+    main = unpack(given, folder / "source", given_name=given_name)
+    given.unlink()
+    check_size(given_name, sum(file.stat().st_size for file in main.parent.iterdir()))
+    return main
 
 
 def facts_of(info: cog.RasterInfo, body: str) -> dict[str, object]:
