@@ -205,7 +205,7 @@ def _overdue(lasted_s: float, silent_s: float) -> Outcome | None:
         return Outcome(
             "lost",
             message=_("Its process had said nothing for %(n)d minutes (RUN_STALL_S) and was ended.")
-            % {"n": settings.RUN_STALL_S / 60},
+            % {"n": settings.RUN_STALL_S // 60},
         )
     return None
 

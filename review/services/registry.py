@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from annotate.models import Campaign, Participant
 from mlcore import api
-from mlcore.errors import Conflict
+from mlcore.errors import Conflict, TektiteError
 from review.models import ModelVersion, Run
 from review.services import prediction, runs
 from review.services.versions import artifact_of
@@ -18,10 +18,13 @@ COMPARED_WITH = "compared_with"
 
 
 def adopt(run: Run, *, compared_with: dict[str, object] | None = None) -> ModelVersion | None:
-    """Make a finished training's artifact the campaign's next version; None where the attempt is not current.
+    """Make a finished training's artifact the campaign's next version, and current where that was wished.
 
     The run is finished in the same transaction, so there is no version without its run and none from an
-    attempt that was given up for lost.
+    attempt that was given up for lost. Done twice, because a commit's answer was lost, it gives the same.
+
+    Returns:
+        The version, or None where the attempt is not current. A prediction that follows waits in its row.
     """
     folder = runs.folder_of(run) / api.ARTIFACT_FOLDER
     card = api.read_card(folder).to_json()
@@ -29,17 +32,31 @@ def adopt(run: Run, *, compared_with: dict[str, object] | None = None) -> ModelV
         card[COMPARED_WITH] = compared_with
     with transaction.atomic():
         Campaign.objects.select_for_update(no_key=True).get(pk=run.campaign_id)
+        path = str(folder.relative_to(settings.MEDIA_ROOT))
         if not runs.finish(run):
-            return None
+            return ModelVersion.objects.filter(run=run, path=path).first()
         versions = ModelVersion.objects.filter(campaign=run.campaign, system=run.system)
-        return ModelVersion.objects.create(
+        version = ModelVersion.objects.create(
             campaign=run.campaign,
             system=run.system,
             number=(versions.aggregate(last=Max("number"))["last"] or 0) + 1,
             run=run,
-            path=str(folder.relative_to(settings.MEDIA_ROOT)),
+            path=path,
             card=card,
         )
+        if run.config.get("promote"):
+            _promote_as_wished(version)
+        return version
+
+
+def _promote_as_wished(version: ModelVersion) -> None:
+    """What its requester asked for; where that is refused the version stays, and the log says why."""
+    try:
+        with transaction.atomic():
+            promote(version=version, by=version.run.requested_by)
+    except TektiteError as refusal:
+        why = _("It was to become current when finished, which was refused: %(why)s")
+        runs.log(version.run, why % {"why": refusal.message})
 
 
 def promote(*, version: ModelVersion, by: Participant | None) -> Run | None:

@@ -1,4 +1,9 @@
-"""Training: requested by a lead, executed by whichever worker claims the run."""
+"""Training: requested by a lead, executed by whichever worker claims the run.
+
+Each attempt has a folder of its own and begins with the newest checkpoint of those before it. The version,
+the end of the run, its promotion and the prediction that follows are one transaction: a worker that dies
+around it leaves all of them or none, and then the next attempt has only to measure and adopt again.
+"""
 
 import shutil
 from collections.abc import Sequence
@@ -8,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign, Catalogue, Participant
+from annotate.services.liveness import beating, patiently
 from mlcore import api
 from mlcore.errors import Conflict, InvalidInput
 from mlcore.registry import get_system
@@ -86,7 +92,7 @@ def execute(run_pk: int, worker: str) -> list[Run]:
 
     Nothing happens where the run is not waiting any more: a message that arrives twice does no harm.
     """
-    run = runs.claim(run_pk, worker)
+    run = patiently(runs.claim, run_pk, worker)
     if run is None:
         return []
     with runs.guarded(run):
@@ -99,15 +105,14 @@ def _train(run: Run) -> list[Run]:
     outcome = jobs.follow(run, _job(run, dataset), share=(_FROZEN, _TRAINED))
     if outcome.end != "done":
         return jobs.conclude(run, outcome)
-    version = registry.adopt(run, compared_with=_current_beside_it(run, dataset))
+    beside = _current_beside_it(run, dataset)
+    version = patiently(registry.adopt, run, compared_with=beside)
     if version is None:
         # Cancelled at the last moment, or no longer the current attempt.
         runs.stopped(run)
         return []
-    if run.config.get("promote"):
-        predicting = registry.promote(version=version, by=run.requested_by)
-        return [predicting] if predicting else []
-    return []
+    _remove_checkpoints(run)
+    return list(version.prediction_runs.filter(state=Run.State.QUEUED))
 
 
 def _dataset(run: Run) -> Dataset:
@@ -122,14 +127,15 @@ def _dataset(run: Run) -> Dataset:
                 % {"uid": ", ".join(missing)}
             )
         stage = _("Freezing the labels")
-        run.dataset = datasets.freeze(
-            campaign=run.campaign,
-            system=run.system,
-            created_by=run.requested_by,
-            label_catalogues=[by_uid[uid] for uid in uids],
-            searched=run.config["searched"],
-            progress=lambda: runs.beat_or_stop(run, stage=stage),
-        )
+        with beating(lambda: runs.heartbeat(run, stage=stage)):
+            run.dataset = datasets.freeze(
+                campaign=run.campaign,
+                system=run.system,
+                created_by=run.requested_by,
+                label_catalogues=[by_uid[uid] for uid in uids],
+                searched=run.config["searched"],
+                progress=lambda: runs.beat_or_stop(run, stage=stage),
+            )
         Run.objects.filter(pk=run.pk, attempt=run.attempt).update(dataset=run.dataset)
         runs.log(
             run,
@@ -156,10 +162,25 @@ def _job(run: Run, dataset: Dataset) -> api.TrainJob:
 
 
 def _take_over_checkpoint(run: Run, folder: Path) -> None:
-    """Let an attempt go on from where the one before it was lost, in a folder of its own."""
-    left = folder.parent / str(run.attempt - 1) / CHECKPOINT_FOLDER
-    if left.is_dir() and not (folder / CHECKPOINT_FOLDER).exists():
-        shutil.copytree(left, folder / CHECKPOINT_FOLDER)
+    """Let an attempt go on from where those before it were lost, in a folder of its own.
+
+    The one just before may have left nothing, or have been lost while it copied: then the one before that.
+    """
+    own = folder / CHECKPOINT_FOLDER
+    earlier = (folder.parent / str(n) / CHECKPOINT_FOLDER for n in range(run.attempt - 1, 0, -1))
+    left = next((path for path in earlier if path.is_dir()), None)
+    if left is None or own.exists():
+        return
+    half_done = own.with_name(own.name + ".half-done")
+    shutil.rmtree(half_done, ignore_errors=True)
+    shutil.copytree(left, half_done)
+    half_done.replace(own)
+
+
+def _remove_checkpoints(run: Run) -> None:
+    """A finished run goes on from nothing any more, and checkpoints are large."""
+    for folder in runs.folder_of(run).parent.glob(f"*/{CHECKPOINT_FOLDER}"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _current_beside_it(run: Run, dataset: Dataset) -> dict[str, object] | None:

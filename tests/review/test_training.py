@@ -10,6 +10,7 @@ from threading import Thread
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from annotate.models import Campaign, Catalogue, User
 from annotate.services.participants import participant_of
@@ -18,6 +19,7 @@ from mlcore.errors import Conflict, InvalidInput
 from review.models import ModelVersion, Run
 from review.services import jobs, registry, runs, training
 from review.services.labels import REGION
+from review.services.policies import candidates
 from tests.review.conftest import Play
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +119,54 @@ def test_who_asks_for_it_is_promoted_when_finished(request_run: Request, script:
     [predicting] = training.execute(request_run(promote=True).pk, "w")
     assert predicting.verb == "predict"
     assert ModelVersion.objects.get().is_current
+
+
+def test_what_was_to_be_promoted_and_may_not_is_kept_and_the_log_says_why(
+    request_run: Request, script: Play, region: Campaign
+):
+    script(FAKE)
+    run = request_run(promote=True)
+    workflow = candidates.workflow_of(region)
+    workflow.settings = {"wanted": "two"}
+    workflow.save()
+    assert training.execute(run.pk, "w") == []
+    run.refresh_from_db()
+    assert run.state == "finished"
+    assert not ModelVersion.objects.get(run=run).is_current
+    assert "which was refused: The setting “wanted”" in log_of(run)
+
+
+def test_adopting_twice_is_the_same_as_once(request_run: Request, script: Play):
+    script(FAKE)
+    run = request_run(promote=True)
+    training.execute(run.pk, "w")
+    run.refresh_from_db()
+    assert registry.adopt(run) == ModelVersion.objects.get()
+    assert Run.objects.filter(verb="predict").count() == 1
+
+
+def test_the_checkpoint_of_the_newest_attempt_that_has_one_is_taken_over_whole(
+    request_run: Request, script: Play, media: Path
+):
+    script("sys.exit(9)")
+    run = request_run()
+    folder = media / "runs" / str(run.uid)
+    for attempt in (1, 2):
+        (folder / str(attempt) / "checkpoint").mkdir(parents=True)
+        (folder / str(attempt) / "checkpoint" / "state.pt").write_text(f"of attempt {attempt}")
+    # The third was lost while it copied.
+    (folder / "3" / "checkpoint.half-done").mkdir(parents=True)
+    Run.objects.update(attempt=3)
+    training.execute(run.pk, "w")
+    assert (folder / "4" / "checkpoint" / "state.pt").read_text() == "of attempt 2"
+    assert not (folder / "4" / "checkpoint.half-done").exists()
+
+
+def test_checkpoints_of_a_finished_training_are_removed(request_run: Request, script: Play, media: Path):
+    script("(out / 'checkpoint').mkdir()\n" + FAKE)
+    run = request_run()
+    training.execute(run.pk, "w")
+    assert [path.name for path in (media / "runs" / str(run.uid)).glob("*/*")].count("checkpoint") == 0
 
 
 def test_only_one_training_at_a_time(request_run: Request):
@@ -227,6 +277,71 @@ def test_cancel_is_obeyed_or_enforced(
     assert run.state == "cancelled"
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "state", "words"),
+    [
+        ("RUN_LIMIT_S", "failed", "the most that a run may take"),
+        ("RUN_STALL_S", "queued", "said nothing for"),
+    ],
+)
+def test_a_process_that_takes_too_long_or_hangs_is_ended(
+    request_run: Request, script: Play, settings: Settings, limit: str, state: str, words: str
+):
+    script("(out / 'pid').write_text(str(os.getpid()))\ntime.sleep(600)")
+    setattr(settings, limit, 1)
+    run = request_run()
+    training.execute(run.pk, "w")
+    run.refresh_from_db()
+    assert run.state == state
+    assert words in log_of(run)
+    if pid := pid_in(run):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_the_last_things_of_a_process_that_is_killed_afterwards_count(request_run: Request, script: Play):
+    script(FAKE + "\nos.kill(os.getpid(), signal.SIGKILL)")
+    run = request_run()
+    training.execute(run.pk, "w")
+    run.refresh_from_db()
+    assert run.state == "finished"
+
+
+def test_a_process_told_to_end_by_somebody_else_is_tried_again(request_run: Request, script: Play):
+    script("tell(kind='failed', code='cancelled', message='Stopped.'); sys.exit(3)")
+    run = request_run()
+    assert training.execute(run.pk, "w") == [run]
+    assert "told to end, not by us" in log_of(run)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_database_may_go_away_while_it_runs(request_run: Request, script: Play):
+    script(
+        "for i in range(8):\n"
+        "    tell(kind='metric', name='loss', step=i, value=0.5); time.sleep(0.25)\n" + FAKE
+    )
+    run = request_run()
+
+    def work() -> None:
+        training.execute(run.pk, "w")
+        connection.close()
+
+    worker = Thread(target=work)
+    worker.start()
+    wait_for(lambda: run.events.filter(kind="metric").count())
+    others = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"{others} AND pid != pg_backend_pid()")
+        assert cursor.fetchone()[0] > 0
+    worker.join(timeout=60)
+    run.refresh_from_db()
+    assert (run.state, run.attempt) == ("finished", 1)
+    points = run.events.filter(kind="metric").values_list("payload__step", flat=True)
+    assert sorted(points) == list(range(8))
 
 
 @pytest.mark.django_db(transaction=True)
