@@ -12,7 +12,7 @@ import psutil
 
 from rig.shell import ROOT
 
-LAST_LINES = 30
+LAST_LINES = 12
 
 
 class Component(ABC):

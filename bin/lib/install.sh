@@ -22,6 +22,8 @@ missing_packages() {
   command -v npm >/dev/null || echo npm
   [[ -n ${DATABASE_URL:-} || -n $(postgres_version) ]] || echo postgresql-postgis
   [[ -n ${REDIS_URL:-} ]] || command -v redis-server >/dev/null || echo redis-server
+  # Tests of two worker hosts lay a network.
+  [[ $1 == run ]] || command -v ip >/dev/null || echo iproute2
   [[ $1 == run || -n ${CHROMIUM:-} ]] || command -v chromium >/dev/null || printf '%s\n' chromium fonts-dejavu-core
 }
 

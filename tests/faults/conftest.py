@@ -11,13 +11,16 @@ from rig.inside import reach
 from rig.shell import what_is_missing
 from rig.site import Site
 
+# Who is killed is given up for lost after 12 seconds instead of 40.
+IMPATIENT = {"HEARTBEAT_S": "3"}
+
 
 @pytest.fixture(scope="package")
 def site(django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
     """Everything that bin/run starts; this process's models are the site's."""
     if missing := what_is_missing():
         pytest.skip(missing)
-    with Site() as made, reach(made), django_db_blocker.unblock():
+    with Site(environment=IMPATIENT) as made, reach(made), django_db_blocker.unblock():
         yield made
     assert made.leftovers() == []
 

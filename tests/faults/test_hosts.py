@@ -6,21 +6,21 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from annotate.models import Catalogue
-from mlcore import api
-from mlcore.bodies import get_body
 from review import tasks
 from review.models import ModelVersion, Run, RunWindow
 from review.services import registry
 from rig import ground, network, shell
 from rig.inside import reach, until_rows
 from rig.network import Network
+from rig.outcomes import features_due, features_of, windows_of
 from rig.site import Site
+from tests.faults.conftest import IMPATIENT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 HOSTS = ("north", "south")
 # So little teaches nothing; windows so small make many, so that there is a middle in which to cut.
-TINY = {"steps": 2, "views": 2, "batch_size": 1, "crop_px": 96, "window_px": 96, "overlap_px": 80}
+TINY = {"steps": 2, "views": 2, "batch_size": 1, "crop_px": 96, "window_px": 128, "overlap_px": 96}
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def hosts() -> Iterator[Network]:
 @pytest.fixture
 def site(hosts: Network, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
     """The servers here, with passwords, on the bridge; a GPU worker on each host."""
-    with Site(services=["beat", "worker-default"], network=hosts) as made:
+    with Site(services=["beat", "worker-default"], network=hosts, environment=IMPATIENT) as made:
         worker = shell.service_commands(made.environment)["worker-gpu"]
         for host in HOSTS:
             made.add(f"worker-{host}", hosts.on(host, worker))
@@ -71,20 +71,16 @@ def test_a_host_that_is_cut_off_loses_and_doubles_nothing(site: Site, hosts: Net
     until_rows("the run has ended", lambda: not Run.objects.active().filter(pk=run.pk).exists(), site)
     run.refresh_from_db()
     assert run.state == Run.State.FINISHED, run.error
-    before = rows_of(run)
+    before = windows_of(run)
     assert {state for _, state, _, _ in before} == {"done"}
 
     hosts.mend("south")
     until_rows("the host that was away rests", lambda: rests(site, "worker-south"), site)
-    assert rows_of(run) == before
+    assert windows_of(run) == before
     run.refresh_from_db()
     assert run.state == Run.State.FINISHED
     assert Catalogue.objects.filter(origin=Catalogue.Origin.PREDICTED, name=run.catalogue.name).count() == 1
-    assert run.catalogue.features.count() == len(features_wanted(run))
-
-
-def rows_of(run: Run) -> list[tuple]:
-    return list(run.windows.order_by("index").values_list("index", "state", "done_at", "detections"))
+    assert features_of(run) == pytest.approx(features_due(run))
 
 
 def rests(site: Site, name: str) -> bool:
@@ -92,11 +88,3 @@ def rests(site: Site, name: str) -> bool:
     log = site.components[name].log.read_text()
     ended = sum(log.count(f"] {how} ") for how in ("succeeded", "raised", "retry"))
     return log.count("] received") == ended
-
-
-def features_wanted(run: Run) -> list[api.Detection]:
-    """What the catalogue has to hold, made again from the windows."""
-    found = [api.Detection.from_json(d) for _, _, _, found in rows_of(run) for d in found]
-    smallest_m, threshold = 0.9 * run.campaign.min_diameter_m, run.model_version.card["threshold"]
-    merged = api.merge_detections(found, get_body(run.campaign.body).radius_m)
-    return [d for d in merged if d.diameter_m >= smallest_m and d.score >= threshold]

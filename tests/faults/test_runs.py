@@ -1,0 +1,142 @@
+"""Trainings, predictions and conversions go on, and end in their true state, whatever is killed meanwhile."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import rasterio
+from django.db import connection
+from django.utils import timezone
+
+from annotate.models import Basemap, Catalogue
+from annotate.services.basemaps import cog_file
+from annotate.services.conversions import DERIVED_KINDS
+from annotate.services.participants import participant_of
+from annotate.services.storage import file_of
+from annotate.tasks import convert_basemap_task
+from mlcore import api
+from mlcore.events import EVENTS_FILE
+from review import tasks
+from review.models import ModelVersion, Run
+from review.services import registry, runs
+from rig import ground
+from rig.ground import Ground
+from rig.inside import until_rows
+from rig.outcomes import features_due, features_of, told_twice, windows_of
+from rig.site import LEARNING, Site
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+# Enough steps and windows that there is a middle to be killed in; what is learnt does not matter.
+SHORT = {"steps": 200, "views": 1, "batch_size": 1, "crop_px": 96, "window_px": 128, "overlap_px": 96}
+A_MINUTE = timedelta(seconds=61)
+
+
+def kill(site: Site, *names: str) -> None:
+    """Kill one after the other, and wait until the supervisor has brought them back."""
+    for name in names:
+        site.kill(name)
+    connection.close()  # cut, where it was PostgreSQL
+    site.wait_until_up(*(name for name in names if name != LEARNING))
+
+
+def until_at_it(run: Run, site: Site, attempt: int) -> None:
+    """Until this attempt's network takes steps, or has searched a window."""
+
+    def is_at_it() -> bool:
+        run.refresh_from_db()
+        assert run.state in (Run.State.QUEUED, Run.State.RUNNING), run.error
+        return run.attempt == attempt and bool(site.learning()) and has_begun(run)
+
+    until_rows(f"attempt {attempt} of {run} is at it", is_at_it, site)
+
+
+def has_begun(run: Run) -> bool:
+    """Told by the learning process itself, since the row hears of it every few seconds only."""
+    files = runs.folder_of(run).glob(f"**/{EVENTS_FILE}")
+    events = [event for file in files for event in api.read_events(file.parent)[0]]
+    return any(e["kind"] == "window" or e.get("stage", "").startswith("step ") for e in events)
+
+
+def until_ended(run: Run, site: Site) -> None:
+    active = Run.objects.active().filter(pk=run.pk)
+    until_rows(f"{run} has ended", lambda: not active.exists(), site, patience_s=300)
+    run.refresh_from_db()
+
+
+@pytest.fixture
+def version(site: Site, place: Ground) -> ModelVersion:
+    """Whatever was trained here, or something that has learnt nothing."""
+    if not ModelVersion.objects.exists():
+        run = place.ask_for_training(**{**SHORT, "steps": 2})
+        tasks.enqueue(run)
+        until_ended(run, site)
+    return ModelVersion.objects.latest("pk")
+
+
+def test_a_training_ends_well(site: Site, place: Ground):
+    with site.held("worker-gpu"):
+        site.kill("worker-gpu")
+        run = place.ask_for_training(**SHORT)
+        tasks.enqueue(run)
+        with site.held("redis"):
+            site.kill("redis")
+            site.redis.forget()
+    # Its message is gone for good. A minute later:
+    before = timezone.now() - A_MINUTE
+    Run.objects.filter(pk=run.pk).update(queued_at=before, enqueued_at=before)
+
+    until_at_it(run, site, attempt=1)
+    kill(site, LEARNING)
+    until_at_it(run, site, attempt=2)
+    kill(site, "worker-gpu")
+    until_at_it(run, site, attempt=3)
+    kill(site, "web", "worker-default", "beat", "redis", "postgres")
+    until_ended(run, site)
+    assert (run.state, run.error, run.attempt) == ("finished", "", 3)
+    assert ModelVersion.objects.filter(run=run).count() == 1
+    assert told_twice(run) == []
+
+
+def test_a_prediction_searches_each_window_once(site: Site, place: Ground, version: ModelVersion):
+    run = registry.promote(version=version, by=participant_of(place.lead))
+    tasks.enqueue(run)
+    searched = {}
+    kills = ([LEARNING], ["worker-gpu"], ["redis", "web", "postgres", "beat"])
+    for attempt, names in enumerate(kills, start=1):
+        until_at_it(run, site, attempt)
+        kill(site, *names)
+        searched |= {row[0]: row for row in windows_of(run) if row[1] == "done"}
+    until_ended(run, site)
+    assert (run.state, run.error, run.attempt) == ("finished", "", 3)
+    rows = windows_of(run)
+    assert {state for _, state, _, _ in rows} == {"done"}
+    assert searched and all(rows[index] == row for index, row in searched.items())
+    assert features_of(run) == pytest.approx(features_due(run))
+    assert Catalogue.objects.filter(campaign=place.campaign, name=run.catalogue.name).count() == 1
+
+
+def test_a_conversion_ends_well(site: Site, place: Ground):
+    """Killed while it converts, and once more while it derives."""
+    basemap = ground.add_terrain(site, participant_of(place.lead), times=6)
+    convert_basemap_task.delay(basemap.pk)
+    for share, names in ((0.05, ["worker-default", "redis"]), (0.3, ["postgres"]), (0.5, ["worker-default"])):
+
+        def has_come_so_far(share: float = share) -> bool:
+            basemap.refresh_from_db()
+            return basemap.state == Basemap.State.CONVERTING and basemap.progress >= share
+
+        until_rows(f"{share:.0%} are converted", has_come_so_far, site, pause_s=0.02)
+        kill(site, *names)
+    until_rows("the conversion has ended", lambda: has_ended(basemap), site)
+    assert (basemap.state, basemap.error) == ("ready", "")
+    derived = Basemap.objects.filter(derived_from=basemap)
+    assert sorted(derived.values_list("kind", "state")) == sorted((kind, "ready") for kind in DERIVED_KINDS)
+    with rasterio.open(file_of(basemap.source_path)) as source, rasterio.open(cog_file(basemap)) as made:
+        window = rasterio.windows.Window(0, 0, source.width, source.height)
+        assert np.array_equal(source.read(1), made.read(1, window=window))
+
+
+def has_ended(basemap: Basemap) -> bool:
+    basemap.refresh_from_db()
+    return basemap.state in (Basemap.State.READY, Basemap.State.FAILED)
