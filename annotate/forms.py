@@ -212,7 +212,10 @@ class BasemapForm(forms.Form):
 
     file = forms.FileField(
         label=_("Raster file"),
-        help_text=_("GeoTIFF or anything else that GDAL reads, with its projection inside."),
+        help_text=_(
+            "GeoTIFF, PDS, ISIS or most others that GDAL reads, with its projection inside. What lies in "
+            "several files (.lbl and .img, .tif and .tfw) comes as one .zip or .tar.gz."
+        ),
         error_messages={"empty": _("The file is empty: it has no bytes. Choose the raster itself.")},
     )
     name = NameField(required=False, help_text=_("Left empty, the file's own name is taken."))
@@ -245,6 +248,35 @@ class BasemapForm(forms.Form):
     )
 
 
+LONGITUDE_CHOICES = [
+    ("detect", _("Find out from the file")),
+    ("east180", _("−180 to 180, positive east")),
+    ("east360", _("0 to 360, positive east")),
+    ("west180", _("−180 to 180, positive west")),
+    ("west360", _("0 to 360, positive west")),
+]
+
+
+class ReadAgainForm(forms.Form):
+    """Another way to read a list that waits."""
+
+    longitude = forms.ChoiceField(label=_("Longitudes"), choices=LONGITUDE_CHOICES)
+    body = forms.ChoiceField(label=_("Body"), choices=BODY_CHOICES)
+
+
+class ConfirmImportForm(forms.Form):
+    """What is to become of bad rows."""
+
+    on_bad_rows = forms.ChoiceField(
+        label=_("Bad rows"),
+        choices=[
+            ("skip", _("Leave them out and import the others")),
+            ("stop", _("All rows or nothing: import only when every row is good")),
+        ],
+        widget=forms.RadioSelect,
+    )
+
+
 class CatalogueImportForm(forms.Form):
     """A list of craters to import."""
 
@@ -257,10 +289,11 @@ class CatalogueImportForm(forms.Form):
     )
     name = NameField(required=False, help_text=_("Left empty, the file's own name is taken."))
     body = forms.ChoiceField(label=_("Body"), choices=BODY_CHOICES, initial="moon")
-    lon_positive = forms.ChoiceField(
-        label=_("Longitudes grow"),
-        choices=[("east", _("eastwards")), ("west", _("westwards (older lists)"))],
-        initial="east",
+    longitude = forms.ChoiceField(
+        label=_("Longitudes"),
+        choices=LONGITUDE_CHOICES,
+        initial="detect",
+        help_text=_("What is found out is shown with the reason before anything is imported."),
     )
     campaign = forms.ModelChoiceField(
         Campaign.objects.none(),

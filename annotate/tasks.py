@@ -2,8 +2,8 @@
 
 from celery import shared_task
 
-from annotate.models import Tile
-from annotate.services import consensus, conversions
+from annotate.models import CatalogueImport, Tile
+from annotate.services import consensus, conversions, imports
 
 
 @shared_task(soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
@@ -19,3 +19,22 @@ def settle_tile_task(tile_pk: int) -> None:
 @shared_task(soft_time_limit=600, time_limit=630)
 def settle_due_tiles_task() -> None:
     consensus.settle_due_tiles()
+
+
+@shared_task(soft_time_limit=3600, time_limit=3660)
+def look_through_list_task(import_pk: int) -> None:
+    imports.look_through(import_pk)
+
+
+@shared_task(soft_time_limit=2 * 3600, time_limit=2 * 3600 + 60)
+def import_list_task(import_pk: int) -> None:
+    imports.import_list(import_pk)
+
+
+@shared_task(soft_time_limit=300, time_limit=330)
+def tend_imports_task() -> None:
+    """Forget lists that nobody imported, and take up again what a dead worker left."""
+    imports.forget_expired()
+    for waiting in imports.left_behind():
+        is_reading = waiting.state == CatalogueImport.State.READING
+        (look_through_list_task if is_reading else import_list_task).delay_on_commit(waiting.pk)

@@ -22,7 +22,7 @@ VAR_DIR = Path(env.str("TEKTITE_VAR", default=str(BASE_DIR / "var")))
 env.read_env(VAR_DIR / "environment")
 DEBUG = env.bool("DEBUG", default=False)
 # Said on the operator's page where this is no git checkout, which knows its commit.
-TEKTITE_VERSION = env.str("TEKTITE_VERSION", default="0.1.0")
+TEKTITE_VERSION = env.str("TEKTITE_VERSION", default="")
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:
@@ -195,6 +195,7 @@ STATIC_ROOT = env.str("STATIC_ROOT", default=str(VAR_DIR / "static"))
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/htmx", BASE_DIR / "node_modules/htmx.org/dist"),
+    ("vendor/idb", BASE_DIR / "node_modules/idb/build"),
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -4,6 +4,7 @@ from annotate.models.access_change import AccessChange
 from annotate.models.basemap import Basemap
 from annotate.models.campaign import Campaign, CampaignBasemap, ViewPreference
 from annotate.models.catalogue import Catalogue, Feature
+from annotate.models.catalogue_import import CatalogueImport
 from annotate.models.mark import Mark, MarkRevision
 from annotate.models.person import Membership, Participant, Role, Skill, User
 from annotate.models.tile import Tile, Visit
@@ -14,6 +15,7 @@ __all__ = [
     "Campaign",
     "CampaignBasemap",
     "Catalogue",
+    "CatalogueImport",
     "Feature",
     "Mark",
     "MarkRevision",

@@ -6,6 +6,7 @@ from django.contrib.gis.db import models
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models.campaign import Campaign
+from annotate.models.catalogue_import import CatalogueImport
 from annotate.models.mark import Mark
 from annotate.models.person import Participant
 from annotate.models.tile import Tile
@@ -32,6 +33,12 @@ class Catalogue(models.Model):
     source = models.CharField(max_length=300, blank=True, help_text=_("who measured it; shown with it"))
     report = models.JSONField(
         default=dict, help_text=_("of the import: counts and rejected rows with reasons")
+    )
+    file_sha256 = models.CharField(
+        max_length=64, blank=True, db_index=True, help_text=_("of the file it was imported from")
+    )
+    source_import = models.ForeignKey(
+        CatalogueImport, null=True, blank=True, on_delete=models.SET_NULL, related_name="catalogues"
     )
     synthetic = models.BooleanField(default=False)
     created_by = models.ForeignKey(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from mlcore.errors import InvalidInput
+from mlcore.formats.names import printable
 
 # Normalised as by _key; earlier names win where a list has several of one kind. The *_circ_* names
 # are those of Robbins (2018), center_* of the IAU gazetteer, the last ones of French and German lists.
@@ -54,7 +55,7 @@ class Columns:
         identifier: Column of the crater's identifier, or None.
         system: Column that says which way longitudes grow, or None.
         west: Whether the longitude's own name says that they grow westwards (True) or eastwards (False).
-        names: The header as given, stripped.
+        names: The header as given, fit to be shown.
     """
 
     lon: int
@@ -125,7 +126,7 @@ def find_columns(header: Sequence[str]) -> Columns:
         identifier=_first(keys, _ID),
         system=_first(keys, _SYSTEM),
         west=True if keys[lon].endswith(_WEST) else False if keys[lon].endswith(_EAST) else None,
-        names=tuple(cell.strip() for cell in header),
+        names=tuple(printable(cell) for cell in header),
     )
 
 
@@ -145,7 +146,7 @@ def _first(keys: Sequence[str], wanted: Sequence[str]) -> int | None:
 def _missing(header: Sequence[str], **found: int | None) -> str:
     kinds = (("longitude", "lon"), ("latitude", "lat"), ("diameter", "size"))
     lacking = [kind for kind, key in kinds if found[key] is None]
-    names = ", ".join(f"'{cell.strip()[:40]}'" for cell in header[:_SHOWN_NAMES])
+    names = ", ".join(f"'{printable(cell)[:40]}'" for cell in header[:_SHOWN_NAMES])
     more = f" and {len(header) - _SHOWN_NAMES} more" if len(header) > _SHOWN_NAMES else ""
     return (
         f"The crater list has no column for {' and '.join(lacking)}. Its first line names {names}{more}. "

@@ -5,7 +5,7 @@ what was understood is in the layout, and every row comes out, as a crater or wi
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, NamedTuple
@@ -150,7 +150,7 @@ def examine(stream: BinaryIO) -> Layout:
 
 def rows(
     stream: BinaryIO, layout: Layout, *, radius_m: float, convention: Convention
-) -> Iterator[CraterRow | Rejected]:
+) -> Generator[CraterRow | Rejected, None, None]:
     """Read a crater list as a stream.
 
     Args:
@@ -160,7 +160,7 @@ def rows(
         convention: How its longitudes are to be read.
 
     Yields:
-        Every row below the header in order, as a crater or as rejected.
+        Every row below the header in order, as a crater or as rejected. Close it where it is left early.
     """
     columns = layout.columns
     with as_text(stream, layout.encoding) as text:

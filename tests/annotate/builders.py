@@ -7,11 +7,22 @@ from uuid import uuid4
 
 import numpy as np
 from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.utils import timezone
 
-from annotate.models import Campaign, Mark, Membership, Participant, Role, Tile, User, Visit
-from annotate.services import grids, leases, marks
+from annotate.models import (
+    Campaign,
+    CatalogueImport,
+    Mark,
+    Membership,
+    Participant,
+    Role,
+    Tile,
+    User,
+    Visit,
+)
+from annotate.services import grids, imports, leases, marks
 from annotate.services.participants import participant_of
 from annotate.services.shapes import stamped
 from mlcore import geodesy
@@ -164,3 +175,17 @@ def at_once(tasks: Sequence[Callable[[], object]]) -> list[BaseException]:
     for thread in threads:
         thread.join()
     return errors
+
+
+def wait_for_import(owner: Participant, text: str = "lon,lat,diam_km\n1,2,3\n1,95,3\n") -> CatalogueImport:
+    """A crater list that its owner uploaded and that has been looked through."""
+    waiting = imports.take_in(
+        upload=SimpleUploadedFile("list.csv", text.encode()),
+        name="A list",
+        body="moon",
+        campaign=None,
+        owner=owner,
+    )
+    imports.look_through(waiting.pk)
+    waiting.refresh_from_db()
+    return waiting

@@ -70,7 +70,7 @@ class TestImport:
 
     def test_all_or_nothing_when_asked(self) -> None:
         with pytest.raises(InvalidInput, match="Line 3") as refusal:
-            import_text("lon,lat,diam_km\n1,1,5\n1,95,5\n", refuse_bad_rows=True)
+            import_text("lon,lat,diam_km\n1,1,5\n1,95,5\n", on_bad_rows="stop")
         assert refusal.value.code == "bad_rows"
         assert not Catalogue.objects.exists()
 

@@ -79,7 +79,7 @@ def test_refusals_are_sentences(media: Path, arguments: tuple[str, ...]) -> None
 
 def test_a_list_that_must_be_whole(listed: Path) -> None:
     with pytest.raises(CommandError, match="Line 3"):
-        run("import_craters", listed, "--body", "moon", all_or_nothing=True)
+        run("import_craters", listed, "--body", "moon", on_bad_rows="stop")
     with pytest.raises(CommandError, match="no campaign"):
         run("import_craters", listed, "--body", "moon", campaign="nonsense")
 

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from annotate.models import Campaign, Catalogue, Feature, User
+from annotate.models import Campaign, Catalogue, User
 from annotate.services.catalogue_summary import size_bins
 from annotate.services.features import add_features
 from tests.annotate.builders import make_campaign
@@ -20,94 +19,6 @@ GOOD = "lon,lat,diam_km,name,source\n-39.97,-17.48,111.4,Gassendi,IAU\n-40.08,-1
 @pytest.fixture
 def client(client_of: ClientOf, lead: User) -> Client:
     return client_of(lead)
-
-
-def send(client: Client, text: str | bytes, filename: str = "craters.csv", **fields: object) -> object:
-    content = text.encode() if isinstance(text, str) else text
-    return client.post(
-        reverse("annotate:catalogue_import"),
-        {
-            "file": SimpleUploadedFile(filename, content, "text/csv"),
-            "body": "moon",
-            "lon_positive": "east",
-            **fields,
-        },
-        follow=True,
-    )
-
-
-class TestImport:
-    def test_it_works(self, client: Client):
-        response = send(client, GOOD)
-        catalogue = Catalogue.objects.get()
-        text = response.content.decode()
-        assert response.redirect_chain[0][0] == reverse("annotate:catalogue", args=[catalogue.uid])
-        assert (catalogue.name, catalogue.source, catalogue.features.count()) == ("craters", "IAU", 2)
-        assert text.index("111 km") < text.index("32.10 km")
-        assert "Gassendi A" in text
-
-    def test_rows_left_out_are_listed_with_reason_and_hint(self, client: Client):
-        response = send(
-            client, GOOD + "5,95,3,Too far north,IAU\n5,5,-1,<b>Negative</b>,IAU\nx,5,1,Text,IAU\n"
-        )
-        text = response.content.decode()
-        assert Feature.objects.count() == 2
-        assert "Line 4" in text
-        assert "Are longitude and latitude swapped?" in text
-        assert "Line 5" in text
-        assert "Line 6" in text
-        assert "<b>Negative</b>" not in text
-
-    def test_a_list_of_which_nothing_can_be_taken_says_so_row_by_row(self, client: Client):
-        response = send(client, "lon,lat,diam_km\n5,95,3\n5,5,-1\n")
-        text = response.content.decode()
-        assert response.status_code == 422
-        assert "Line 2" in text
-        assert "Line 3" in text
-        assert not Catalogue.objects.exists()
-
-    @pytest.mark.parametrize(
-        ("content", "sentence"),
-        [
-            ("", "it has no bytes"),
-            ("name,age\nAda,36\n", "column"),
-            ("lon,lat,diam_km\n", "no craters in it"),
-            (b"\x89PNG\r\n\x1a\n\x00\x00\x00", ""),
-            (b"\xff\xfe\x00", ""),
-        ],
-    )
-    def test_what_is_no_crater_list_is_refused(self, client: Client, content: str | bytes, sentence: str):
-        response = send(client, content)
-        assert response.status_code == 422
-        assert "errorlist" in response.content.decode()
-        assert sentence in response.content.decode()
-        assert not Catalogue.objects.exists()
-
-    @pytest.mark.parametrize("filename", ["../../x.csv", "<script>.csv", "a\x00b.csv", ".csv"])
-    def test_awkward_file_names_make_plain_names(self, client: Client, filename: str):
-        assert send(client, GOOD, filename).status_code == 200
-        assert not set(Catalogue.objects.get().name) & set("<>/\\\x00")
-
-    def test_a_bad_name_is_refused_beside_its_field(self, client: Client):
-        response = send(client, GOOD, name="a/b")
-        assert response.status_code == 422
-        assert "may not hold" in response.content.decode()
-
-    def test_each_source_becomes_a_catalogue(self, client: Client):
-        response = send(client, GOOD + "1,2,3,Other,Robbins\n")
-        assert "2 catalogues are imported, one for each source." in response.content.decode()
-
-    def test_only_leads_add_to_a_campaign(
-        self, client: Client, client_of: ClientOf, stranger: User, lead: User
-    ):
-        campaign = make_campaign(lead=lead)
-        response = send(client_of(stranger), GOOD, campaign=campaign.uid)
-        assert response.status_code == 422
-        assert send(client, GOOD, campaign=campaign.uid).status_code == 200
-        assert Catalogue.objects.get().campaign == campaign
-
-    def test_anonymous_people_sign_in_first(self, client_of: ClientOf, db: None):
-        assert client_of(None).get(reverse("annotate:catalogue_import")).status_code == 302
 
 
 class TestShown:

@@ -161,11 +161,14 @@ def test_a_bad_list_is_refused_in_words_and_leaves_nothing(name: str, client: Cl
     content, says = LISTS[name]
     upload = SimpleUploadedFile("craters.csv", content.encode("latin-1"), "text/csv")
     response = client.post(
-        reverse("annotate:catalogue_import"), {"file": upload, "body": "moon", "lon_positive": "east"}
+        reverse("annotate:catalogue_import"),
+        {"file": upload, "body": "moon", "longitude": "detect"},
+        follow=True,
     )
-    assert response.status_code == 422
     text = words_of(response)
-    assert "errorlist" in text
+    # A file that is no list is refused at once; one of bad rows is shown with each row's reason.
+    assert (response.status_code == 422 and "errorlist" in text) or "Nothing can be imported" in text
+    assert "Import it" not in text
     assert [words for words in says if words not in text] == []
     assert not Catalogue.objects.exists() and not Feature.objects.exists()
 
@@ -174,10 +177,15 @@ def test_bad_rows_do_not_take_good_ones_with_them(client: Client):
     rows = GOOD_ROW + "10,95,3\n10,5,-1\nx,5,1\n" + "-10,-5,3\n"
     upload = SimpleUploadedFile("craters.csv", f"lon,lat,diam_km\n{rows}".encode(), "text/csv")
     address = reverse("annotate:catalogue_import")
-    response = client.post(address, {"file": upload, "body": "moon", "lon_positive": "east"}, follow=True)
+    response = client.post(address, {"file": upload, "body": "moon", "longitude": "detect"}, follow=True)
     text = words_of(response)
-    assert Feature.objects.count() == 2
     assert [line for line in ("Line 3", "Line 4", "Line 5") if line not in text] == []
+    assert not Feature.objects.exists()
+    confirm = response.redirect_chain[-1][0] + "confirm/"
+    client.post(confirm, {"on_bad_rows": "stop"})
+    assert not Feature.objects.exists()
+    client.post(confirm, {"on_bad_rows": "skip"})
+    assert Feature.objects.count() == 2
 
 
 # -- Names -------------------------------------------------------------------------------------------
@@ -212,7 +220,7 @@ def test_names_that_would_do_harm_are_refused_wherever_they_are_typed(
             {
                 "file": SimpleUploadedFile("a.csv", f"lon,lat,diam_km\n{GOOD_ROW}".encode()),
                 "body": "moon",
-                "lon_positive": "east",
+                "longitude": "detect",
             },
         ),
         ("campaign_settings", [campaign.uid], settings),

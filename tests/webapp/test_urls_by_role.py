@@ -23,7 +23,7 @@ from mlcore.artifact import ModelCard
 from review.access import MATRIX as REVIEW_MATRIX
 from review.models import ModelVersion, Run, Subject
 from review.services.policies import candidates
-from tests.annotate.builders import draw, take
+from tests.annotate.builders import draw, take, wait_for_import
 from tests.data.rasters import MAP, north_up, write
 
 ANONYMOUS, STRANGER, STAFF = "anonymous", "stranger", "staff"
@@ -34,9 +34,12 @@ ROWS = [(name, method) for name, methods in MATRIX.items() for method in methods
 
 # Whose object a URL names: the campaign's (or the site's, which has no visibility), or the asker's own.
 OF_THE_SITE = {
-    "review:home", "review:profile", "annotate:campaign_list", "annotate:campaign_new",
+    "review:home", "review:profile", "review:operator", "review:operator_live",
+    "annotate:campaign_list", "annotate:campaign_new",
     "annotate:campaign_new_tiles", "annotate:basemap_list", "annotate:basemap_new",
     "annotate:catalogue_list", "annotate:catalogue_import", "annotate:sign_out_everywhere",
+    "annotate:import_preview", "annotate:import_status", "annotate:import_again",
+    "annotate:import_confirm", "annotate:import_discard", "annotate:import_rejected",
 }  # fmt: skip
 # Beyond the matrix: only who added a basemap may convert it again, and only when that has failed.
 OF_NOBODY_HERE = {"annotate:basemap_retry"}
@@ -82,7 +85,9 @@ class Place:
 
     def _uid(self, pattern: str, who: str) -> UUID:
         asker = self.people[who] or self.people[Role.ANNOTATOR]
-        # A visit and a mark are the asker's own: other people's are not there for anybody.
+        # A visit, a mark and a list on its way in are the asker's own: other people's are not there.
+        if pattern.startswith("imports/"):
+            return wait_for_import(participant_of(asker)).uid
         if "visits/" in pattern:
             return self._visit(asker).uid
         if "marks/" in pattern:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mlcore.bodies import BODIES
 from mlcore.catalogues.matching import circle_iou, match, rate_table
 from mlcore.errors import InvalidInput
-from mlcore.formats import crater_csv
+from mlcore.formats.crater_survey import survey
 from mlcore.geodesy import destination, distance_m
 
 DATA = Path(os.environ.get("TEKTITE_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -172,8 +172,8 @@ def test_thousands_of_moved_craters_are_found_again_in_a_crowd():
 def test_real_catalogues_match_as_published():
     def craters(file: str) -> np.ndarray:
         with (DATA / file).open("rb") as stream:
-            (rows,) = crater_csv.read(stream, radius_m=MOON_M).rows_by_source.values()
-        return np.array([row[:3] for row in rows])
+            found = survey(stream, body=BODIES["moon"])
+        return np.column_stack([found.lon, found.lat, found.diameter_m])
 
     head = craters("catalogues/head2010_HeadCraters_ge20km.csv")
     povilaitis = craters("catalogues/povilaitis2018_LROCCraters_5_20km.csv")
