@@ -6,7 +6,18 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from annotate.access import DRAWERS, LEADS, MEMBERS, PEOPLE, READERS, Matrix, Permission, authorise, roles_in
+from annotate.access import (
+    DRAWERS,
+    LEADS,
+    MEMBERS,
+    PEOPLE,
+    READERS,
+    STAFF_ONLY,
+    Matrix,
+    Permission,
+    authorise,
+    roles_in,
+)
 from annotate.access import get_campaign as get_campaign_by_matrix
 from annotate.models import Basemap, Campaign, Catalogue, Role
 from mlcore.errors import NotFound
@@ -18,6 +29,8 @@ REVIEWERS: Permission = frozenset({Role.REVIEWER, Role.LEAD})
 MATRIX: Matrix = {
     "review:home": {"GET": READERS},
     "review:profile": {"GET": PEOPLE},
+    "review:operator": {"GET": STAFF_ONLY},
+    "review:operator_live": {"GET": STAFF_ONLY},
     "review:review": {"GET": DRAWERS},
     "review:models": {"GET": MEMBERS},
     "review:run": {"GET": MEMBERS},

@@ -2,12 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from review.views import api, judging, learning, pages
+from review.views import api, judging, learning, operator, pages
 
 app_name = "review"
 urlpatterns: list[URLPattern] = [
     path("", pages.home, name="home"),
     path("profile/", pages.profile, name="profile"),
+    path("operator/", operator.operator, name="operator"),
+    path("operator/live/", operator.operator_live, name="operator_live"),
     path("campaigns/<uuid:uid>/review/", judging.review, name="review"),
     path("campaigns/<uuid:uid>/models/", learning.models, name="models"),
     path("runs/<uuid:uid>/", learning.run, name="run"),

@@ -1,4 +1,4 @@
-"""What works: for monitors (/healthz), and for bin/run and proxies, which ask for the web alone (/healthz/web).
+"""What works: for monitors (/healthz), and for proxies and bin/run, which ask for the web alone.
 
 Each part is asked in a thread and given a few seconds: a Redis, a database or a file server that hangs is
 "failed" and holds up nobody. Reasons are in the log and on the operator's page, not here, where anybody asks.

@@ -32,6 +32,11 @@ class Disk:
     reserve_bytes: int
 
     @property
+    def used_bytes(self) -> int:
+        """What is written, by whomever."""
+        return self.total_bytes - self.free_bytes
+
+    @property
     def room_bytes(self) -> int:
         """What new work may take."""
         return max(0, self.free_bytes - self.reserve_bytes)

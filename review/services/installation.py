@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -41,7 +42,9 @@ def code_version() -> str:
             pass
         else:
             return found.stdout.strip()
-    return settings.TEKTITE_VERSION
+    if settings.TEKTITE_VERSION:
+        return settings.TEKTITE_VERSION
+    return tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
 
 
 def versions() -> dict[str, str]:

@@ -156,6 +156,9 @@ def services_never_enqueue(root: Path) -> list[str]:
         for node in ast.walk(tree):
             if not isinstance(node, ast.Attribute) or node.attr not in ENQUEUE:
                 continue
+            if ast.unparse(node.value) == "super()":
+                # Whoever changes how messages are sent sends none by that.
+                continue
             if in_services:
                 breaches.append(
                     f"{path}:{node.lineno}: a service may not enqueue (.{node.attr}): its caller does"
