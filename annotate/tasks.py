@@ -1,5 +1,8 @@
 """Background work of annotate: each task takes a primary key and calls one service."""
 
+import os
+import socket
+
 from celery import shared_task
 
 from annotate.models import CatalogueImport, Tile
@@ -8,7 +11,16 @@ from annotate.services import consensus, conversions, imports
 
 @shared_task(soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
 def convert_basemap_task(basemap_pk: int) -> None:
-    conversions.convert(basemap_pk)
+    if conversions.convert(basemap_pk, f"{socket.gethostname()}:{os.getpid()}"):
+        # This host has room again for one that was sent away meanwhile.
+        for basemap in conversions.waiting()[:1]:
+            convert_basemap_task.delay_on_commit(basemap.pk)
+
+
+@shared_task(soft_time_limit=25, time_limit=30)
+def requeue_conversions_task() -> None:
+    for basemap in conversions.requeue():
+        convert_basemap_task.delay_on_commit(basemap.pk)
 
 
 @shared_task(soft_time_limit=300, time_limit=330)

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "leaflet",
     "rest_framework",
     "rest_framework_gis",
+    "drf_spectacular",
 ]
 MIDDLEWARE = [
     "webapp.logging_requests.RequestLogMiddleware",
@@ -225,6 +226,29 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["webapp.parsers.JSONParser"],
     "EXCEPTION_HANDLER": "webapp.api.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tektite",
+    "DESCRIPTION": "People and models map planetary surfaces together. All lengths are metres on the body.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "webapp.openapi.add_refusals",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "Answer": "review.answers.ANSWERS",
+        "BasemapKind": "annotate.models.Basemap.Kind",
+        "BasemapState": "annotate.models.Basemap.State",
+        "FeatureStatus": "annotate.models.Feature.Status",
+        "RunEventKind": "review.models.RunEvent.Kind",
+        "RunState": "review.models.Run.State",
+        "Verb": "review.models.Run.Verb",
+        "VisitState": "annotate.models.Visit.State",
+    },
 }
 # Of one person: ten times what the fastest hand draws, and more than a browser that catches up can send.
 API_WRITES_PER_MINUTE = env.int("API_WRITES_PER_MINUTE", default=3000)
@@ -247,6 +271,8 @@ HEARTBEAT_S = env.float("HEARTBEAT_S", default=10.0)
 # A run that takes longer is ended in words, and so is a learning process that says nothing for so long.
 RUN_LIMIT_S = env.int("RUN_LIMIT_S", default=5 * 24 * 3600)
 RUN_STALL_S = env.int("RUN_STALL_S", default=3600)
+# On one host; a worker for them must stay free for what is asked meanwhile.
+CONVERSIONS_AT_ONCE = env.int("CONVERSIONS_AT_ONCE", default=1)
 # What a learning process prints: of a longer log the latest half is kept.
 RUN_LOG_BYTES = env.int("RUN_LOG_BYTES", default=10_000_000)
 # A worker asks for its queue for ever: the broker may be away, or come back empty, and rows say what is lost.
@@ -276,6 +302,11 @@ CELERY_BEAT_SCHEDULE = {
     "requeue-runs": {
         "task": "review.tasks.requeue_runs_task",
         "schedule": HEARTBEAT_S,
+        "options": {"expires": 30.0},
+    },
+    "requeue-conversions": {
+        "task": "annotate.tasks.requeue_conversions_task",
+        "schedule": 10.0,
         "options": {"expires": 30.0},
     },
 }

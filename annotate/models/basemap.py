@@ -4,6 +4,7 @@ import uuid
 from typing import Self
 
 from django.contrib.gis.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models.person import Participant
@@ -47,6 +48,12 @@ class Basemap(models.Model):
     state = models.CharField(max_length=16, choices=State, default=State.UPLOADED)
     progress = models.FloatField(default=0.0, help_text=_("0 to 1"))
     error = models.TextField(blank=True)
+    # Who converts it, as which attempt, and when that was last heard of; see services/conversions.py.
+    attempt = models.PositiveSmallIntegerField(default=0)
+    setbacks = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=200, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    enqueued_at = models.DateTimeField(default=timezone.now)
 
     # Both relative to MEDIA_ROOT: basemaps/<uid>/source.<ext> and basemaps/<uid>/basemap.tif
     source_path = models.CharField(max_length=300, blank=True)

@@ -1,19 +1,18 @@
 """Rasters are taken in under our own names, converted with progress, and refused without a trace."""
 
+from datetime import timedelta
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
-from django.db import connection
+from django.utils import timezone
 from pytest_django import Settings
 
 from annotate.models import Basemap
-from annotate.services import basemaps, conversions
-from annotate.services.locks import exclusive
+from annotate.services import basemaps, conversions, liveness
 from mlcore.errors import InvalidInput
-from mlcore.raster import cog
+from mlcore.raster import cog, derive
 from tests.data import rasters
 
 pytestmark = pytest.mark.django_db
@@ -202,18 +201,100 @@ class TestConversion:
         assert basemaps.value_at(basemap, -170.0, 3.995) is None
 
 
-@pytest.mark.django_db(transaction=True)
-def test_what_somebody_else_is_converting_is_left_to_them(media: Path, terrain: Path) -> None:
-    basemap = basemaps.add_basemap(path=terrain, name="Hills", body="moon")
+class TestLostConversions:
+    @pytest.fixture(autouse=True)
+    def a_database_that_has_listened(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The tests' server may have been started a moment ago; then nobody would be given up."""
+        monkeypatch.setattr(liveness, "database_has_listened", lambda: True)
 
-    def deliver_again() -> None:
+    @pytest.fixture
+    def lost(self, media: Path, terrain: Path, monkeypatch: pytest.MonkeyPatch) -> Basemap:
+        """A conversion whose worker was killed while it derived the second layer."""
+        basemap = basemaps.add_basemap(path=terrain, name="Hills", body="moon")
+        real = derive.derive_file
+
+        def dies(*given: object, kind: str, **more: object) -> None:
+            if kind == Basemap.Kind.SLOPE:
+                (media / f"basemaps/{basemap.uid}/.cog-killed").mkdir()
+                raise SystemExit
+            real(*given, kind=kind, **more)
+
+        with monkeypatch.context() as killed, pytest.raises(SystemExit):
+            killed.setattr(conversions, "derive_file", dies)
+            conversions.convert(basemap.pk, "host:1")
+        basemap.refresh_from_db()
+        return basemap
+
+    def test_it_waits_again_and_goes_on_after_what_is_whole(self, media: Path, lost: Basemap) -> None:
+        assert (lost.state, lost.attempt, lost.progress) == (Basemap.State.CONVERTING, 1, 0.5)
+        assert not conversions.is_silent(lost)
+        assert conversions.requeue() == []
+        fall_silent(lost)
+        assert conversions.is_silent(lost)
+        assert conversions.requeue() == [lost]
+        assert conversions.requeue() == []
+        whole = [basemaps.cog_file(one).stat().st_mtime_ns for one in (lost, lost.derived.get(state="ready"))]
+        done = convert(lost)
+        assert (done.state, done.attempt, done.progress) == (Basemap.State.READY, 2, 1.0)
+        assert set(lost.derived.values_list("state", flat=True)) == {Basemap.State.READY}
+        shade = lost.derived.get(kind=Basemap.Kind.HILLSHADE)
+        assert [basemaps.cog_file(one).stat().st_mtime_ns for one in (done, shade)] == whole
+        assert not any(".cog-" in name for name in map(str, media.rglob("*")))
+
+    def test_after_the_third_loss_it_fails_with_a_sentence_and_may_be_tried_again(
+        self, lost: Basemap
+    ) -> None:
+        for losses in range(1, conversions.MAX_SETBACKS + 1):
+            fall_silent(lost)
+            again = conversions.requeue()
+            assert again == ([lost] if losses < conversions.MAX_SETBACKS else [])
+            Basemap.objects.filter(pk__in=[one.pk for one in again]).update(state=Basemap.State.CONVERTING)
+        lost.refresh_from_db()
+        assert lost.state == Basemap.State.FAILED
+        assert "lost 3 times while it converted" in lost.error
+        assert not lost.derived.filter(state=Basemap.State.CONVERTING).exists()
+        conversions.ask_again(lost)
+        assert convert(lost).state == Basemap.State.READY
+
+    def test_who_was_given_up_for_lost_changes_nothing(
+        self, media: Path, terrain: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        basemap = basemaps.add_basemap(path=terrain, name="Hills", body="moon")
+        real = cog.convert_to_cog
+
+        def stalls(source: Path, target: Path, **more: object) -> None:
+            fall_silent(basemap)
+            conversions.requeue()
+            monkeypatch.setattr(cog, "convert_to_cog", real)
+            assert convert(basemap).state == Basemap.State.READY
+            real(source, target, **more)
+
+        monkeypatch.setattr(cog, "convert_to_cog", stalls)
         conversions.convert(basemap.pk)
-        connection.close()
+        basemap.refresh_from_db()
+        assert (basemap.state, basemap.attempt, basemap.error) == (Basemap.State.READY, 2, "")
+        assert basemaps.cog_file(basemap).is_file()
 
-    with exclusive(f"basemap {basemap.pk}") as is_mine:
-        assert is_mine
-        second = Thread(target=deliver_again)
-        second.start()
-        second.join()
-    basemap.refresh_from_db()
-    assert basemap.state == Basemap.State.UPLOADED
+    def test_a_lost_message_is_sent_again(self, media: Path, terrain: Path) -> None:
+        basemap = basemaps.add_basemap(path=terrain, name="Hills", body="moon")
+        assert conversions.requeue() == []
+        Basemap.objects.update(enqueued_at=timezone.now() - timedelta(seconds=61))
+        assert conversions.requeue() == [basemap]
+        assert conversions.requeue() == []
+
+    def test_a_host_converts_one_at_a_time_and_the_next_waits(
+        self, media: Path, lost: Basemap, picture: Path
+    ) -> None:
+        second = basemaps.add_basemap(path=picture, name="Grey", body="moon")
+        assert not conversions.convert(second.pk, "host:2")
+        assert list(conversions.waiting()) == [second]
+        assert conversions.convert(second.pk, "another:2")
+
+    def test_what_is_being_converted_is_left_to_its_worker(self, lost: Basemap) -> None:
+        assert not conversions.convert(lost.pk)
+        lost.refresh_from_db()
+        assert lost.attempt == 1
+
+
+def fall_silent(basemap: Basemap) -> None:
+    Basemap.objects.filter(pk=basemap.pk).update(heartbeat_at=timezone.now() - timedelta(minutes=2))
