@@ -25,8 +25,10 @@ def short_folder() -> Iterator[Path]:
     """A folder short enough for sockets and open enough for other users."""
     folder = Path(tempfile.mkdtemp(prefix="tektite-test-", dir="/tmp"))
     folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def stub(folder: Path, name: str, script: str) -> None:
