@@ -5,21 +5,19 @@ from pathlib import Path
 
 import numpy as np
 from affine import Affine
-from pyproj import CRS as ProjCRS
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
-from mlcore.bodies import Body, get_body
+from mlcore.bodies import get_body
 from mlcore.errors import InvalidInput
 from mlcore.raster.emptiness import refuse_emptiness
 from mlcore.raster.grid import Grid
 from mlcore.raster.layout import DTYPES, Layout, layout_of, proj4_of, value_bands
 from mlcore.raster.outline import bounds_of, footprint_of
+from mlcore.raster.reference import refuse_place
 from mlcore.raster.source import open_source, refuse_claims, refuse_missing_blocks
 
 MAX_RASTER_PX = 4_000_000_000
-MAX_PICTURE_SIDE_PX = 50_000
-RADIUS_TOLERANCE = 0.005
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def inspect(path: Path, body: str, *, max_px: int = MAX_RASTER_PX, name: str | N
     with open_source(path, name=name) as dataset:
         _refuse_pixels(dataset, name)
         refuse_claims(dataset, path, name, max_px)
-        _refuse_place(dataset, where, name)
+        refuse_place(dataset, where, name)
         layout = layout_of(dataset)
         if layout.width_px * layout.height_px > max_px:
             raise InvalidInput(
@@ -160,47 +158,6 @@ def _refuse_pixels(dataset: DatasetReader, name: str) -> None:
             f"'{name}' has numbers of a colour table, not brightness, as pixels; convert it with "
             "gdal_translate -expand rgb.",
             code="palette",
-        )
-
-
-def _refuse_place(dataset: DatasetReader, body: Body, name: str) -> None:
-    picture = body.iau_code is None
-    if picture and max(dataset.width, dataset.height) > MAX_PICTURE_SIDE_PX:
-        raise InvalidInput(
-            f"'{name}' is {dataset.width:,} × {dataset.height:,} px; a picture may have "
-            f"{MAX_PICTURE_SIDE_PX:,} px a side. Cut it into parts.",
-            code="too_large",
-        )
-    if picture and dataset.crs is None:
-        return
-    remedy = f"gdal_edit.py -a_srs IAU_2015:{body.iau_code}"
-    if dataset.crs is None:
-        raise InvalidInput(
-            f"'{name}' does not say where on {body.title} it lies (no CRS). Give it its coordinate system, "
-            f"for longitude and latitude with {remedy} and -a_ullr; or add it as a picture.",
-            code="no_crs",
-        )
-    crs, transform = dataset.crs, dataset.transform
-    if transform.is_identity or transform.is_degenerate:
-        raise InvalidInput(
-            f"'{name}' has a coordinate system but no position of its pixels; add it with "
-            "gdal_edit.py -a_ullr, or with gdalwarp where it has control points.",
-            code="no_transform",
-        )
-    proj = ProjCRS.from_wkt(crs.to_wkt())
-    if proj.ellipsoid is None or proj.geodetic_crs is None:
-        raise InvalidInput(
-            f"'{name}' is in a local coordinate system without a body; set that of {body.title} with "
-            f"{remedy}.",
-            code="no_crs",
-        )
-    radius_m = proj.ellipsoid.semi_major_metre
-    if abs(radius_m / body.radius_m - 1.0) > RADIUS_TOLERANCE:
-        raise InvalidInput(
-            f"'{name}' lies on a body of radius {radius_m:,.0f} m, but {body.title} has "
-            f"{body.radius_m:,.0f} m and at most {RADIUS_TOLERANCE:.1%} of difference is allowed. Choose the "
-            f"body it shows; only if its label is wrong, correct it with {remedy}.",
-            code="wrong_body",
         )
 
 

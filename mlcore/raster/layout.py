@@ -168,20 +168,28 @@ def _square_frame(transform: Affine, width: int, height: int) -> tuple[Affine, i
     return Affine(pixel, 0.0, west, 0.0, -pixel, north), columns, rows, True
 
 
+# Projections for which proj4js 2.6 puts places where PROJ does; of the others it knows nothing, or worse.
+DRAWN_IN_BROWSERS = {
+    *("longlat", "eqc", "merc", "mill", "cea", "stere", "sterea", "lcc", "aeqd", "laea", "ortho", "gnom"),
+    *("tmerc", "cass", "aea", "eqdc", "poly", "sinu", "moll", "robin", "vandg"),
+}
+
+
 def proj4_of(crs: CRS) -> str:
     """A projection in proj4js's words, its sphere as +a and +b.
 
     Raises:
-        InvalidInput: PROJ cannot say it so.
+        InvalidInput: PROJ cannot say it so, or proj4js does not know it.
     """
     words = dict(crs.to_dict())
     radius = words.pop("R", None)
     if radius is not None:
         words |= {"a": radius, "b": radius}
-    if "proj" not in words:
+    if words.get("proj") not in DRAWN_IN_BROWSERS:
+        called = f" ({words['proj']})" if "proj" in words else ""
         raise InvalidInput(
-            "The raster's projection cannot be drawn in a browser; bring it to longitude and latitude or an "
-            "equirectangular or polar stereographic map of a sphere with gdalwarp -t_srs.",
+            f"The raster's projection{called} cannot be drawn in a browser; bring it to longitude and "
+            "latitude or an equirectangular or polar stereographic map of a sphere with gdalwarp -t_srs.",
             code="projection",
         )
     words.pop("no_defs", None)

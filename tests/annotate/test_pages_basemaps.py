@@ -1,11 +1,13 @@
 """The pages of basemaps: a raster goes in by the browser, is converted and shown, or refused in words."""
 
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 import pytest
+from affine import Affine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -81,6 +83,64 @@ class TestUpload:
         response = send(client, path)
         assert response.status_code == 422
         assert "earth.tif" in response.content.decode()
+
+    @pytest.mark.parametrize(
+        ("crs", "body", "words"),
+        [
+            (rasters.DEGREES, "mars", ["1,737,400 m", "3,396,190 m", "Choose the body it shows"]),
+            (f"+proj=longlat +R={rasters.MOON_M * 1.006}", "moon", ["at most 0.5%", "IAU_2015:30100"]),
+            (None, "moon", ["no CRS", "gdal_edit.py -a_srs IAU_2015:30100"]),
+            ('LOCAL_CS["site",UNIT["metre",1]]', "moon", ["local coordinate system", "gdal_edit.py"]),
+            (f"+proj=somerc +lat_0=40 +R={rasters.MOON_M}", "moon", ["cannot be drawn", "gdalwarp -t_srs"]),
+            (f"+proj=longlat +R={rasters.MOON_M} +pm=20", "moon", ["meridian of 20°", "gdalwarp -t_srs"]),
+        ],
+        ids=[
+            "another body",
+            "another radius",
+            "no system",
+            "a local system",
+            "unknown projection",
+            "meridian",
+        ],
+    )
+    def test_what_lies_elsewhere_is_refused_with_the_remedy(
+        self, client: Client, tmp_path: Path, crs: str | None, body: str, words: list[str]
+    ):
+        path = rasters.write(tmp_path / "strip.tif", rasters.noise(64, 64), crs=crs)
+        response = send(client, path, body=body)
+        text = unescape(response.content.decode())
+        assert response.status_code == 422
+        assert not [word for word in words if word not in text]
+        assert not Basemap.objects.exists()
+
+    @pytest.mark.parametrize(
+        "place",
+        [
+            Affine.translation(10, 5) * Affine.rotation(20) * Affine.scale(0.01, -0.01),
+            Affine(0.01, 0, 10, 0, 0.01, 3),
+            Affine(0.01, 0, 10, 0, -0.02, 5),
+        ],
+        ids=["turned", "south up", "oblong pixels"],
+    )
+    def test_what_is_not_square_to_north_is_brought_there(
+        self,
+        client: Client,
+        tmp_path: Path,
+        place: Affine,
+        django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    ):
+        path = rasters.write(tmp_path / "strip.tif", rasters.noise(64, 64, dtype="uint8"), transform=place)
+        with django_capture_on_commit_callbacks(execute=True):
+            assert send(client, path).status_code == 302
+        basemap = Basemap.objects.get()
+        assert (basemap.state, basemap.error) == ("ready", "")
+        pixel, across, _, down, height, _ = basemap.transform
+        assert (across, down, height) == (0.0, 0.0, -pixel)
+
+    def test_a_radius_within_half_a_percent_without_a_name_is_taken(self, client: Client, tmp_path: Path):
+        crs = f"+proj=longlat +R={rasters.MOON_M * 1.004}"
+        path = rasters.write(tmp_path / "strip.tif", rasters.noise(64, 64), crs=crs)
+        assert send(client, path).status_code == 302
 
     def test_a_constant_picture_is_refused(self, client: Client, tmp_path: Path):
         response = send(client, rasters.write(tmp_path / "flat.tif", np.full((64, 64), 7, np.uint8)))

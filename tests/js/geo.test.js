@@ -162,7 +162,9 @@ test("pixels become positions and come back, on every kind of grid", () => {
   }
 });
 
-const PLANES = JSON.parse(readFileSync(new URL("../data/grid_cases.json", import.meta.url), "utf8")).grids;
+const { grids: PLANES, others: OTHERS } = JSON.parse(
+  readFileSync(new URL("../data/grid_cases.json", import.meta.url), "utf8"),
+);
 
 test("the grids shared with Python: places lie where the textbook puts them, and come back", () => {
   assert.equal(PLANES.length, 8);
@@ -174,6 +176,20 @@ test("the grids shared with Python: places lie where the textbook puts them, and
       close(foundY, y, 1e-5, `${name} at ${lon}, ${lat}`);
       const back = projection.toLonLat([x, y]);
       close(distanceM(back, [lon, lat], MOON), 0, 0.05, `${name} at ${lon}, ${lat}`);
+    }
+  }
+});
+
+test("every other projection that is taken in puts places where PROJ does", () => {
+  assert.ok(OTHERS.length > 15);
+  for (const { proj4: words, places } of OTHERS) {
+    const projection = makeProjection(proj4, grid(words, 0, 0, 1, 1, 1));
+    for (const [lon, lat, x, y] of places) {
+      const found = projection.toGrid([lon, lat]);
+      // Of a map that repeats itself the copy nearest to the middle, here to 0.
+      const turns = projection.periodPx ? Math.round((found[0] - x) / projection.periodPx) : 0;
+      close(found[0] - turns * (projection.periodPx ?? 0), x, 0.1, words);
+      close(found[1], -y, 0.1, words);
     }
   }
 });

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from pyproj import CRS as ProjCRS
 
+from mlcore.bodies import get_body
 from mlcore.errors import InvalidInput
-from mlcore.raster import cog
+from mlcore.raster import cog, reference
 from mlcore.raster.outline import bounds_of, refuse_no_overlap
 from tests.data.rasters import (
     DEGREES,
@@ -184,6 +186,69 @@ def test_the_radius_may_be_off_by_half_a_percent(tmp_path: Path, off: float, tak
         assert cog.inspect(path, "moon").width_px == 50
     else:
         assert refusal(path).code == "wrong_body"
+
+
+def geographic(name: str, radius_m: float = MOON_M, flattening: float = 0.0, more: str = "") -> str:
+    """Longitude and latitude on a body of this name; `more` replaces the meridian and the unit."""
+    more = more or 'PRIMEM["Reference_Meridian",0],UNIT["degree",0.0174532925199433]'
+    return f'GEOGCS["GCS_{name}",DATUM["D_{name}",SPHEROID["{name}",{radius_m},{flattening}]],{more}]'
+
+
+def test_a_system_without_a_bodys_name_is_taken_by_its_radius(tmp_path: Path):
+    for number, name in enumerate(("unknown", "Custom_Sphere", "GCS_Moon_2000", "MOON")):
+        path = write(tmp_path / f"{number}.tif", noise(50, 50), crs=geographic(name, MOON_M * 1.004))
+        assert cog.inspect(path, "moon").width_px == 50, name
+
+
+def test_a_system_that_names_another_body_is_refused_whatever_its_radius(tmp_path: Path):
+    error = refusal(write(tmp_path / "a.tif", noise(50, 50), crs=geographic("Mars_2000")))
+    assert error.code == "wrong_body"
+    assert "says that it shows Mars, not Moon" in error.message and "IAU_2015:30100" in error.message
+
+
+def test_an_ellipsoid_flatter_than_half_a_percent_is_refused(tmp_path: Path):
+    path = write(tmp_path / "a.tif", noise(50, 50), crs=geographic("Mars", 3_396_190.0, 169.894447))
+    error = refusal(path, "mars")
+    assert error.code == "wrong_body" and "polar radius 3,376,200 m" in error.message
+    slight = write(tmp_path / "b.tif", noise(50, 50), crs=geographic("Mercury", 2_440_530.0, 1075.1))
+    assert cog.inspect(slight, "mercury").width_px == 50
+
+
+@pytest.mark.parametrize(
+    ("crs", "code", "words"),
+    [
+        ('LOCAL_CS["site",UNIT["metre",1]]', "no_crs", "local coordinate system"),
+        (f"+proj=ob_tran +o_proj=eqc +o_lat_p=45 +lon_0=10 +R={MOON_M}", "projection", "gdalwarp -t_srs"),
+        (f"+proj=somerc +lat_0=40 +R={MOON_M}", "projection", "gdalwarp -t_srs"),
+        (
+            'PROJCS["x",' + geographic("Moon") + ',PROJECTION["Nobodys"],UNIT["metre",1]]',
+            "projection",
+            "gdalwarp -t_srs",
+        ),
+        (f"+proj=longlat +R={MOON_M} +pm=20", "longitudes", "from the meridian of 20°"),
+    ],
+)
+def test_what_cannot_be_placed_is_refused_with_the_remedy(tmp_path: Path, crs: str, code: str, words: str):
+    error = refusal(write(tmp_path / "a.tif", noise(50, 50), crs=crs))
+    assert (error.code, words in error.message) == (code, True), error.message
+
+
+def test_longitudes_counted_otherwise_are_refused(tmp_path: Path):
+    """GeoTIFF forgets the direction and the unit; labels of other formats keep them."""
+    body = get_body("moon")
+    axes = 'CS[ellipsoidal,2],AXIS["latitude",north],AXIS["longitude",{}],ANGLEUNIT["{}",{}]'
+    for axis, unit, factor, words in (
+        ("west", "degree", 0.017453292519943295, "positive to the west"),
+        ("east", "radian", 1.0, "not in degrees"),
+    ):
+        system = 'GEOGCRS["Moon",DATUM["Moon",ELLIPSOID["Moon",1737400,0]],' + axes.format(axis, unit, factor)
+        with pytest.raises(InvalidInput, match=words):
+            reference.refuse_conventions(ProjCRS.from_wkt(system + "]"), body, "a.tif")
+
+
+def test_a_raster_of_a_body_is_no_picture(tmp_path: Path):
+    error = refusal(write(tmp_path / "a.tif", noise(50, 60)), "picture")
+    assert error.code == "wrong_body" and "no plain picture" in error.message
 
 
 def test_no_crs_is_refused_except_for_a_picture(tmp_path: Path):

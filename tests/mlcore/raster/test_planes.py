@@ -46,6 +46,8 @@ def test_the_cases_shared_with_the_browser_are_those_of_today():
     for name, case in made.items():
         assert case["grid"] == pytest.approx(CASES[name]["grid"])
         np.testing.assert_allclose(case["points"], CASES[name]["points"], atol=1e-9)
+    others = json.loads(TARGET.read_text(encoding="utf-8"))["others"]
+    assert [case["proj4"] for case in cases()["others"]] == [case["proj4"] for case in others]
 
 
 @planes
