@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "webapp.uploads.UploadLimitMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -248,6 +249,8 @@ SPECTACULAR_SETTINGS = {
         "RunState": "review.models.Run.State",
         "Verb": "review.models.Run.Verb",
         "VisitState": "annotate.models.Visit.State",
+        "WhyNoSubject": "review.answers.REASONS",
+        "WhyNoTile": "annotate.answers.REASONS",
     },
 }
 # Of one person: ten times what the fastest hand draws, and more than a browser that catches up can send.
@@ -306,7 +309,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "requeue-conversions": {
         "task": "annotate.tasks.requeue_conversions_task",
-        "schedule": 10.0,
+        "schedule": HEARTBEAT_S,
         "options": {"expires": 30.0},
     },
 }

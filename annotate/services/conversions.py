@@ -127,7 +127,7 @@ def _claim(basemap_pk: int, worker: str) -> Basemap | None:
 
 
 def _has_room(worker: str) -> bool:
-    """Whether another conversion may begin on this host: they fill the disk's time, and workers are needed."""
+    """Whether another conversion may begin on this host, where workers are needed for other things too."""
     host = worker.split(":")[0]
     at_work = Basemap.objects.filter(state=State.CONVERTING, worker__startswith=f"{host}:")
     return at_work.exclude(unheard("heartbeat_at")).count() < settings.CONVERSIONS_AT_ONCE

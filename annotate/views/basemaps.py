@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from annotate import access
 from annotate.forms import BasemapForm
 from annotate.models import Basemap, Campaign
-from annotate.services import basemaps, conversions
+from annotate.services import basemaps, conversions, storage
 from annotate.services.names import clean_label
 from annotate.tasks import convert_basemap_task
 from mlcore.errors import NotAllowed, TektiteError
@@ -37,7 +37,8 @@ def basemap_new(request: HttpRequest) -> HttpResponse:
         else:
             convert_basemap_task.delay_on_commit(basemap.pk)
             return redirect("annotate:basemap", basemap.uid)
-    return render(request, "annotate/basemap_new.html", {"form": form}, status=422 if form.errors else 200)
+    context = {"form": form, "largest_bytes": storage.largest_upload()}
+    return render(request, "annotate/basemap_new.html", context, status=422 if form.errors else 200)
 
 
 def _add(form: BasemapForm, request: HttpRequest) -> Basemap:
@@ -68,6 +69,7 @@ def basemap(request: HttpRequest, uid: UUID) -> HttpResponse:
         "annotate/basemap.html",
         {
             "basemap": basemap,
+            "silent": conversions.is_silent(basemap),
             "derived": basemap.derived.order_by("pk"),
             "campaigns": Campaign.objects.visible_to(request.user).filter(basemaps=basemap),
             "may_retry": _may_retry(request, basemap),
@@ -87,7 +89,11 @@ def _may_retry(request: HttpRequest, basemap: Basemap) -> bool:
 def basemap_status(request: HttpRequest, uid: UUID) -> HttpResponse:
     """How far the conversion is, asked for every other second; the page is loaded anew when it has ended."""
     basemap = access.get_basemap(request, uid)
-    response = render(request, "annotate/partials/basemap_status.html", {"basemap": basemap})
+    response = render(
+        request,
+        "annotate/partials/basemap_status.html",
+        {"basemap": basemap, "silent": conversions.is_silent(basemap)},
+    )
     if basemap.state in (Basemap.State.READY, Basemap.State.FAILED):
         response["HX-Refresh"] = "true"
     return response
