@@ -35,6 +35,18 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 DATABASES = {"default": env.db_url("DATABASE_URL", engine="django.contrib.gis.db.backends.postgis")}
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# Over TCP a peer that is gone without a word, its cable cut, is noticed within half a minute at either end:
+# here a query fails instead of waiting, there the locks of whoever was cut off are let go.
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4 "
+    "-c tcp_user_timeout=30000 -c idle_in_transaction_session_timeout=900000",
+    **DATABASES["default"].get("OPTIONS", {}),
+}
 DATABASES["default"]["TEST"] = {"NAME": env.str("TEST_DATABASE_NAME", default="test_tektite")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
