@@ -143,9 +143,9 @@ class Site:
         return service
 
     def kill(self, name: str) -> None:
-        """`kill -9` a component, or "learning", the learning subprocesses of all workers."""
+        """`kill -9` a component, or "learning": the learning processes of all workers, once there is one."""
         if name == LEARNING:
-            for process in self.learning():
+            for process in until("there is a learning process to kill", self.learning, pause_s=0.02):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
         else:

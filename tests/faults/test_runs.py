@@ -18,7 +18,7 @@ from mlcore import api
 from mlcore.events import EVENTS_FILE
 from review import tasks
 from review.models import ModelVersion, Run
-from review.services import registry, runs
+from review.services import prediction, registry, runs
 from rig import ground
 from rig.ground import Ground
 from rig.inside import until_rows
@@ -41,21 +41,23 @@ def kill(site: Site, *names: str) -> None:
 
 
 def until_at_it(run: Run, site: Site, attempt: int) -> None:
-    """Until this attempt's network takes steps, or has searched a window."""
+    """Until this attempt is in the middle: takes steps, or searches a batch after its first, short one."""
 
     def is_at_it() -> bool:
         run.refresh_from_db()
         assert run.state in (Run.State.QUEUED, Run.State.RUNNING), run.error
-        return run.attempt == attempt and bool(site.learning()) and has_begun(run)
+        told = told_by(run)
+        windows = sum(event["kind"] == "window" for event in told)
+        is_stepping = any(event.get("stage", "").startswith("step ") for event in told)
+        return run.attempt == attempt and (is_stepping or windows > prediction.FIRST_BATCH)
 
     until_rows(f"attempt {attempt} of {run} is at it", is_at_it, site)
 
 
-def has_begun(run: Run) -> bool:
-    """Told by the learning process itself, since the row hears of it every few seconds only."""
+def told_by(run: Run) -> list[dict]:
+    """By the learning processes of this attempt: the row hears of it only every few seconds."""
     files = runs.folder_of(run).glob(f"**/{EVENTS_FILE}")
-    events = [event for file in files for event in api.read_events(file.parent)[0]]
-    return any(e["kind"] == "window" or e.get("stage", "").startswith("step ") for e in events)
+    return [event for file in files for event in api.read_events(file.parent)[0]]
 
 
 def until_ended(run: Run, site: Site) -> None:
