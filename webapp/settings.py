@@ -156,6 +156,11 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int(
     "TRUSTED_PROXY_COUNT", default=int(env.bool("BEHIND_PROXY", default=False))
 )
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Tektite <tektite@localhost>")
 SESSION_COOKIE_AGE = int(timedelta(days=14).total_seconds())
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -223,6 +228,8 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 # Upper limits, named in the refusals.
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=8 * 1024**3)
+# What the basemaps of one person may take on the disk; staff are free.
+MAX_BYTES_PER_PERSON = env.int("MAX_BYTES_PER_PERSON", default=200 * 1024**3)
 MAX_RASTER_PX = env.int("MAX_RASTER_PX", default=4_000_000_000)
 # Work that would leave less than this free is refused; None: 2 GiB, or 5 % of a disk smaller than 40 GiB.
 MIN_FREE_BYTES = env.int("MIN_FREE_BYTES", default=None)
@@ -292,13 +299,15 @@ CONVERSIONS_AT_ONCE = env.int("CONVERSIONS_AT_ONCE", default=1)
 RUN_LOG_BYTES = env.int("RUN_LOG_BYTES", default=10_000_000)
 # A worker asks for its queue for ever: the broker may be away, or come back empty, and rows say what is lost.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Whoever asks over the web does not wait long for it: what waits in a row is enqueued again by beat.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.1}
 # A run outlives the connection over which it was asked for; its message, coming twice, finds it claimed.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Longer than the longest run: a task that outlives it would be delivered a second time.
     "visibility_timeout": RUN_LIMIT_S + 2 * 24 * 3600,
     # A peer that is gone without a word, its cable cut, is noticed within half a minute.
-    "socket_connect_timeout": 10,
+    "socket_connect_timeout": 5,
     "socket_timeout": 30,
     "socket_keepalive": True,
     "health_check_interval": 15,
