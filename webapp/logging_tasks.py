@@ -1,10 +1,12 @@
 """Celery's logs in Tektite's form: each line of a task carries its id, and the request that asked for it."""
 
 import logging.config
+from functools import partial
 from typing import Any
 
 from celery.app import log
 from celery.contrib.django.task import DjangoTask
+from django.db import transaction
 from structlog.contextvars import bound_contextvars, get_contextvars
 
 
@@ -25,6 +27,13 @@ class LoggedTask(DjangoTask):
     """A task whose lines can be found by its id, and by the id of the request that sent it."""
 
     abstract = True
+
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
+        """As Celery's, but what has been committed is not answered with an error where the queue is away.
+
+        The failure is logged, and beat finds the row that waits and enqueues it.
+        """
+        transaction.on_commit(partial(self.delay, *args, **kwargs), robust=True)
 
     def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
         """As Celery's, with the present request's id in the message."""

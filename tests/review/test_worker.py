@@ -5,20 +5,25 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from annotate.models import Campaign, Catalogue, User
 from annotate.services.participants import participant_of
 from review import tasks
 from review.models import ModelVersion, Run
-from review.services import training
+from review.services import reaper, training
 from review.services.labels import REGION
 from webapp.celery import app
+from webapp.logging_tasks import LoggedTask
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -94,6 +99,30 @@ def test_it_works_from_a_message_to_proposals(
     assert predicting.requested_by == participant_of(lead)
     assert predicting.windows.count() == predicting.windows.filter(state="done").count() > 0
     assert Campaign.objects.get(pk=region.pk).proposals == predicting.catalogue is not None
+
+
+def test_what_is_asked_while_the_queue_is_away_is_kept_and_found_again(
+    region: Campaign,
+    truth: Catalogue,
+    lead: User,
+    client_of: Callable[[User], Client],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    def refuses(*_: object, **__: object) -> None:
+        raise OperationalError("Connection refused")
+
+    wish = {"verb": "train", "label_catalogues": [str(truth.uid)], "searched": REGION}
+    with monkeypatch.context() as away:
+        away.setattr(LoggedTask, "apply_async", refuses)
+        answer = client_of(lead).post(
+            f"/api/v1/campaigns/{region.uid}/runs", wish, content_type="application/json"
+        )
+    assert answer.status_code == 201, answer.content
+    assert "Connection refused" in caplog.text
+    run = Run.objects.get()
+    Run.objects.update(enqueued_at=timezone.now() - timedelta(seconds=61))
+    assert reaper.requeue() == [run]
 
 
 def wait_until_ended(campaign: Campaign, log: Path) -> Run:
