@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django import forms
+from django.contrib.gis.geos import MultiPolygon
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotate.models import Basemap, Campaign, Role
 from annotate.services.names import clean_name, clean_text
+from annotate.services.regions import region_of
 from mlcore.bodies import BODIES
 from mlcore.errors import InvalidInput
 
@@ -115,7 +117,38 @@ class CampaignSettingsForm(forms.Form):
     )
 
 
-class TilesForm(forms.Form):
+class RegionForm(forms.Form):
+    """A box in degrees, or nothing: all of the main basemap."""
+
+    west = forms.FloatField(label=_("West, °"), required=False, min_value=-360, max_value=360)
+    south = forms.FloatField(label=_("South, °"), required=False, min_value=-90, max_value=90)
+    east = forms.FloatField(label=_("East, °"), required=False, min_value=-360, max_value=360)
+    north = forms.FloatField(label=_("North, °"), required=False, min_value=-90, max_value=90)
+
+    def clean(self) -> dict[str, object]:
+        given = super().clean()
+        sides = [given.get(name) for name in RegionForm.base_fields]
+        missing = [
+            name
+            for name, side in zip(RegionForm.base_fields, sides, strict=True)
+            if side is None and name not in self.errors
+        ]
+        if any(side is not None for side in sides):
+            for name in missing:
+                self.add_error(name, _("A region needs all four sides; or leave all four empty."))
+        return given
+
+    def region(self) -> MultiPolygon | None:
+        """The region given; None for all of the basemap.
+
+        Raises:
+            InvalidInput: It is no box in degrees.
+        """
+        sides = [self.cleaned_data[name] for name in RegionForm.base_fields]
+        return None if None in sides else region_of(*sides)
+
+
+class TilesForm(RegionForm):
     """What decides how many tiles there are."""
 
     grid_basemap = BasemapChoice(
@@ -136,7 +169,7 @@ class TilesForm(forms.Form):
         self.fields["grid_basemap"].queryset = basemaps
 
 
-class CampaignForm(CampaignSettingsForm):
+class CampaignForm(RegionForm, CampaignSettingsForm):
     """A new campaign on basemaps that are ready."""
 
     grid_basemap = TilesForm.base_fields["grid_basemap"]
@@ -144,8 +177,9 @@ class CampaignForm(CampaignSettingsForm):
         label=_("Further layers"),
         required=False,
         help_text=_(
-            "Other pictures on the very same grid, for a second look. Layers derived from an elevation model "
-            "(hillshade, slope, curvature) come along by themselves."
+            "Other pictures of the same place, for a second look. Those on another grid are brought to that "
+            "of the main basemap and marked “resampled”. Layers derived from an elevation model (hillshade, "
+            "slope, curvature) come along by themselves."
         ),
     )
     tile_size_px = TilesForm.base_fields["tile_size_px"]

@@ -20,7 +20,8 @@ from annotate.views.basemaps import name_of
 from mlcore.errors import NotFound, TektiteError
 from mlcore.formats.crater_survey import MAX_LISTED
 
-REJECTED_PER_PAGE = 20
+REJECTED_PER_PAGE = 10
+COLUMN_KINDS = ("lon", "lat", "diameter", "radius", "name", "source", "id", "system")
 State = CatalogueImport.State
 
 
@@ -91,7 +92,7 @@ def _page(
     request: HttpRequest, waiting: CatalogueImport, form: ConfirmImportForm, status: int = 200
 ) -> HttpResponse:
     report = waiting.report
-    reason = request.GET.get("reason", "")
+    reason, used = request.GET.get("reason", ""), report.get("columns", {})
     listed = [row for row in report.get("rejected", []) if not reason or row["code"] == reason]
     seen = access.catalogues_for(request.user)
     return render(
@@ -100,6 +101,7 @@ def _page(
         {
             "waiting": waiting,
             "report": report,
+            "columns": [(kind, used[kind]) for kind in COLUMN_KINDS if kind in used],
             "form": form,
             "again": ReadAgainForm(initial={"longitude": waiting.longitude, "body": waiting.body}),
             "earlier": [one for one in imports.earlier(waiting) if seen.filter(pk=one.pk).exists()],

@@ -91,7 +91,7 @@ class TestPages:
     def test_they_are_grouped_by_reason_and_paged(self, client: Client) -> None:
         send(client, GOOD + "1,95,3,,\n" * 50 + BAD)
         here = reverse("annotate:import_preview", args=[CatalogueImport.objects.get().uid])
-        assert "Page 1 of 3" in client.get(here).content.decode()
+        assert "Page 1 of 6" in client.get(here).content.decode()
         only = client.get(here, {"reason": "bad_diameter"}).content.decode()
         assert "Line 55" in only and "Line 54" not in only
         for nonsense in ({"reason": "<b>"}, {"page": "x"}, {"page": "99", "reason": "bad_lat"}):

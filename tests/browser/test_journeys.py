@@ -13,6 +13,7 @@ from annotate.models import Basemap, Campaign, Catalogue, Feature, Mark, User
 from annotate.services import members
 from annotate.services.participants import participant_of
 from review.models import Run
+from tests.annotate.builders import wait_for_import
 from tests.browser.conftest import PHONE
 from tests.browser.workbench import Workbench, make_basemap, make_campaign, open_workbench
 from tests.data import rasters
@@ -165,6 +166,7 @@ def test_every_page_fits_a_phone(open_page: OpenPage, campaign: Campaign, lead: 
         "annotate:basemap": basemap.uid,
         "annotate:catalogue_list": None,
         "annotate:catalogue_import": None,
+        "annotate:import_preview": wait_for_import(participant_of(lead)).uid,
         "annotate:catalogue": catalogue.uid,
         "account_email": None,
     }
