@@ -1,7 +1,6 @@
 """Celery's logs in Tektite's form: each line of a task carries its id, and the request that asked for it."""
 
 import logging.config
-from functools import partial
 from typing import Any
 
 from celery.app import log
@@ -33,7 +32,11 @@ class LoggedTask(DjangoTask):
 
         The failure is logged, and beat finds the row that waits and enqueues it.
         """
-        transaction.on_commit(partial(self.delay, *args, **kwargs), robust=True)
+
+        def send() -> None:
+            super(LoggedTask, self).delay(*args, **kwargs)
+
+        transaction.on_commit(send, robust=True)
 
     def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
         """As Celery's, with the present request's id in the message."""
