@@ -3,6 +3,7 @@
 from math import isfinite
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from annotate.services.names import clean_label
@@ -10,6 +11,7 @@ from annotate.services.names import clean_label
 MAX_VIEW_ENTRIES = 20
 
 
+@extend_schema_field({"type": "number"})
 class NumberField(serializers.Field):
     """A finite JSON number; text that looks like one is refused, since it hides a client's mistake."""
 
@@ -44,6 +46,16 @@ class RimPointsField(serializers.ListField):
         )
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "maxProperties": MAX_VIEW_ENTRIES,
+        "additionalProperties": {
+            "nullable": True,
+            "oneOf": [{"type": "number"}, {"type": "string"}, {"type": "boolean"}],
+        },
+    }
+)
 class DrawnViewField(serializers.Field):
     """How the author looked at the place: a few plain values by name."""
 

@@ -6,17 +6,21 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.views.defaults import page_not_found
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from annotate.access import SignInNeeded
-from mlcore.errors import Conflict, InvalidInput, NoRoom, NotAllowed, NotFound, TektiteError
+from mlcore.errors import Conflict, InvalidInput, NoRoom, NotAllowed, NotFound, TektiteError, TooLarge
 from webapp.throttling import throttled_sentence
 
 STATUS_OF: dict[type[TektiteError], int] = {
     SignInNeeded: 401,
+    TooLarge: 413,
     InvalidInput: 400,
     NotAllowed: 403,
     NotFound: 404,
@@ -78,6 +82,15 @@ def _sentence(detail: object) -> str:
     return str(detail)
 
 
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404: programs hear it in the shape of all refusals."""
+    if request.path.startswith("/api/v"):
+        return JsonResponse(
+            {"code": "not_found", "message": _("There is nothing at this address.")}, status=404
+        )
+    return page_not_found(request, exception)
+
+
 class RefusalMiddleware:
     """Turns a refusal that a page's view raised into a page that says it in words."""
 
@@ -91,7 +104,7 @@ class RefusalMiddleware:
         if not isinstance(error, TektiteError):
             return None
         if isinstance(error, SignInNeeded) and not request.path.startswith("/api/"):
-            return redirect(f"/accounts/login/?next={request.get_full_path()}")
+            return redirect(f"{reverse('account_login')}?{urlencode({'next': request.get_full_path()})}")
         status = status_of(error)
         if request.path.startswith("/api/"):
             return JsonResponse(body_of(error), status=status)

@@ -4,13 +4,15 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotate.access import me
 from mlcore.errors import NotFound
-from review import access, tasks
+from review import access, answers, tasks
 from review.models import Run, Subject
 from review.serializers import (
     ClassificationIn,
@@ -23,7 +25,13 @@ from review.serializers import (
 )
 from review.services import classifications, cutouts, prediction, registry, runs, training, versions
 
+JUDGING, RUNS = ["Judging"], ["Runs and models"]
 
+
+@extend_schema(
+    operation_id="next_subject", tags=JUDGING, summary="Get a subject to judge", request=None,
+    responses=answers.NextOut,
+)  # fmt: skip
 @api_view(["POST"])
 def next_subject(request: Request, uid: UUID) -> Response:
     """Hand out the next subject."""
@@ -32,6 +40,10 @@ def next_subject(request: Request, uid: UUID) -> Response:
     return Response(next_out(workflow, me(request), as_reviewer=as_reviewer))
 
 
+@extend_schema(
+    operation_id="classify", tags=JUDGING, summary="Give an answer", request=ClassificationIn,
+    responses={201: answers.ClassifiedOut},
+)  # fmt: skip
 @api_view(["POST"])
 def classify(request: Request, uid: UUID) -> Response:
     """Record an answer and hand out the next subject."""
@@ -58,6 +70,10 @@ def classify(request: Request, uid: UUID) -> Response:
     )
 
 
+@extend_schema(
+    operation_id="take_back", tags=JUDGING, summary="Take the last answer back", request=None,
+    responses=answers.BackOut,
+)  # fmt: skip
 @api_view(["POST"])
 def back(request: Request, uid: UUID) -> Response:
     """Take the asker's last answer back and show its subject again."""
@@ -71,6 +87,11 @@ def back(request: Request, uid: UUID) -> Response:
     )
 
 
+@extend_schema(
+    operation_id="cutout", tags=JUDGING, summary="See a subject",
+    parameters=[OpenApiParameter("layer", UUID, description="One of its layers; the first where not given.")],
+    responses={(200, "image/jpeg"): OpenApiTypes.BINARY, (200, "image/png"): OpenApiTypes.BINARY},
+)  # fmt: skip
 @api_view(["GET"])
 def cutout(request: Request, uid: UUID) -> HttpResponse:
     """The picture of a subject in one layer."""
@@ -81,6 +102,11 @@ def cutout(request: Request, uid: UUID) -> HttpResponse:
     return response
 
 
+@extend_schema(
+    operation_id="run", tags=RUNS, summary="Follow a run",
+    parameters=[OpenApiParameter("after", int, description="The id of the last event the asker has.")],
+    responses=answers.RunOut,
+)  # fmt: skip
 @api_view(["GET"])
 def run(request: Request, uid: UUID) -> Response:
     """A run and the events since the last one the asker has."""
@@ -88,6 +114,10 @@ def run(request: Request, uid: UUID) -> Response:
     return Response(run_out(access.get_run(request, uid), after=int(after) if after.isdecimal() else 0))
 
 
+@extend_schema(
+    operation_id="start_run", tags=RUNS, summary="Start a training or a prediction", request=RunIn,
+    responses={201: answers.RunOut},
+)  # fmt: skip
 @api_view(["POST"])
 def start_run(request: Request, uid: UUID) -> Response:
     """Start a training or a prediction for a campaign."""
@@ -117,12 +147,19 @@ def start_run(request: Request, uid: UUID) -> Response:
     return Response(run_out(started), status=201)
 
 
+@extend_schema(
+    operation_id="cancel_run", tags=RUNS, summary="Cancel a run", request=None, responses=answers.RunOut
+)  # fmt: skip
 @api_view(["POST"])
 def cancel_run(request: Request, uid: UUID) -> Response:
     """Ask a run to stop."""
     return Response(run_out(runs.cancel(run=access.get_run(request, uid), by=me(request))))
 
 
+@extend_schema(
+    operation_id="promote", tags=RUNS, summary="Make a model version current", request=None,
+    responses=answers.PromotedOut,
+)  # fmt: skip
 @api_view(["POST"])
 def promote(request: Request, uid: UUID) -> Response:
     """Make a version the current one; it predicts over the campaign's elevation model at once."""
