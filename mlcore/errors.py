@@ -55,6 +55,12 @@ class Conflict(TektiteError):
         self.current = current
 
 
+class TooLarge(InvalidInput):
+    """It is larger than is taken."""
+
+    code = "too_large"
+
+
 class NoRoom(TektiteError):
     """The disk has no room for it."""
 

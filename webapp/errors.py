@@ -1,15 +1,12 @@
 """The last resort: a mistake of ours, or a disk that is full, in words and with the request's id."""
 
-import errno
 import sys
 
-from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-from psycopg import errors as postgres
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+from annotate.services.disk import is_full
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -28,19 +25,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return JsonResponse(body, status=status)
     context = {"request_id": request_id, "status": status, "full": full, "message": message}
     return HttpResponse(render_to_string("500.html", context), status=status)
-
-
-def is_full(error: BaseException | None) -> bool:
-    """Whether it comes from a disk without room: of the media, of temporary files or of the database."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in FULL:
-            return True
-        if isinstance(error, DatabaseError | postgres.Error) and isinstance(
-            error.__cause__ or error, postgres.DiskFull
-        ):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _full() -> str:

@@ -14,9 +14,10 @@ from annotate.models import Basemap, Participant
 from annotate.services.names import clean_label, clean_name
 from annotate.services.raster_archives import unpack
 from annotate.services.shapes import stamped
+from annotate.services.shares import check_share
 from annotate.services.storage import check_size, file_of, size_of, store, suffix_of
 from mlcore.bodies import get_body
-from mlcore.errors import InvalidInput
+from mlcore.errors import InvalidInput, NotFound
 from mlcore.formats.archives import kind_of
 from mlcore.raster import cog
 from mlcore.raster.cutouts import read_window
@@ -28,6 +29,15 @@ GIVEN_KINDS = (Basemap.Kind.IMAGE, Basemap.Kind.ELEVATION)
 def cog_file(basemap: Basemap) -> Path:
     """The basemap's COG."""
     return file_of(basemap.cog_path)
+
+
+def missing_file(basemap: Basemap) -> str:
+    """What to say of a converted basemap whose file is gone from the disk; empty where it is there."""
+    if basemap.state != Basemap.State.READY or cog_file(basemap).is_file():
+        return ""
+    return _("The file of “%(name)s” is missing on the server; its operator can restore it from a backup.") % {
+        "name": basemap.name
+    }
 
 
 def add_basemap(
@@ -68,7 +78,8 @@ def add_basemap(
     _check_sun(sun_azimuth_deg, sun_altitude_deg)
     given_name = clean_label(PurePath(str(upload.name if upload else path)).name) or name
     size = upload.size if upload else size_of(path)
-    check_size(given_name, size or 0)
+    check_size(given_name, size or 0, arrived=upload is not None)
+    check_share(added_by, given_name, size or 0)
     uid = uuid4()
     folder = file_of(f"basemaps/{uid}")
     folder.mkdir(parents=True)
@@ -136,7 +147,10 @@ def value_at(basemap: Basemap, lon: float, lat: float) -> float | None:
 
     Raises:
         InvalidInput: The basemap is not converted yet.
+        NotFound: Its file is gone.
     """
+    if missing := missing_file(basemap):
+        raise NotFound(missing, code="file_missing")
     if basemap.state != Basemap.State.READY:
         raise InvalidInput(
             _("“%(name)s” is not ready (%(state)s); its values can be read once it is converted.")

@@ -29,6 +29,7 @@ from django.utils.translation import gettext as _
 from annotate.models import Basemap
 from annotate.services import liveness
 from annotate.services.basemaps import cog_file, facts_of
+from annotate.services.disk import full_in_words, require_room
 from annotate.services.liveness import patiently, unheard
 from annotate.services.locks import alone_until_commit
 from annotate.services.storage import file_of
@@ -174,7 +175,7 @@ def _convert(basemap: Basemap) -> None:
     if not (basemap.cog_path and cog_file(basemap).is_file()):
         source, report = file_of(basemap.source_path), _reporter(basemap, 0.0, share)
         write = partial(cog.convert_to_cog, source, progress=report, name=basemap.name)
-        facts, error = _make(basemap, write)
+        facts, error = _make(basemap, write, partial(cog.work_bytes, source))
         if error:
             _write(basemap, state=State.FAILED, error=error)
             return
@@ -185,13 +186,18 @@ def _convert(basemap: Basemap) -> None:
     _write(basemap, state=State.READY, progress=1.0)
 
 
-def _make(basemap: Basemap, write: Callable[[Path], None]) -> tuple[dict[str, object], str]:
-    """Write a basemap's COG; what is known of it, or why there is none."""
+def _make(
+    basemap: Basemap, write: Callable[[Path], None], need_bytes: Callable[[], int]
+) -> tuple[dict[str, object], str]:
+    """Write a basemap's COG if there is room; what is known of it, or why there is none."""
+    what = _("The conversion of “%(name)s”") % {"name": basemap.name}
     path = f"basemaps/{basemap.uid}/basemap.tif"
     target = file_of(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        write(target)
+        require_room(need_bytes(), what=what)
+        with full_in_words(what):
+            write(target)
         durable.sync(target)
         info = cog.inspect(target, basemap.body, max_px=settings.MAX_RASTER_PX, name=basemap.name)
         return facts_of(info, basemap.body) | {"statistics": cog.statistics(target), "cog_path": path}, ""
@@ -237,7 +243,8 @@ def _derive(basemap: Basemap, kind: str, report: Callable[[float], None]) -> Non
         progress=report,
         name=basemap.name,
     )
-    found, error = _make(layer, write)
+    dtype = "uint8" if is_lit else "float32"
+    found, error = _make(layer, write, partial(cog.work_bytes, cog_file(basemap), derived_as=dtype))
     report(1.0)
     ended = {"state": State.FAILED, "error": error} if error else {"state": State.READY, "progress": 1.0}
     patiently(Basemap.objects.filter(pk=layer.pk).update, **found, **ended)

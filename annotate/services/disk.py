@@ -1,6 +1,7 @@
 """Room on the disks: work that would fill one is refused before it begins, and a reserve stays free."""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from psycopg import errors as postgres
 
 from mlcore.errors import NoRoom
 
@@ -95,10 +97,22 @@ def full_in_words(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in FULL:
+    except Exception as error:
+        if not is_full(error):
             raise
         raise NoRoom(ran_full(what)) from error
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether it comes from a disk without room: of the media, of temporary files or of the database."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        # GDAL says it in words only.
+        if isinstance(error, postgres.DiskFull) or os.strerror(errno.ENOSPC) in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def ran_full(what: str) -> str:

@@ -1,6 +1,7 @@
 """Rasters that people bring become COGs in the normal form, and what is shown of them is counted."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rasterio.windows import Window
 from shapely.geometry import MultiPolygon
 
 from mlcore.errors import InvalidInput
+from mlcore.raster import packing
 from mlcore.raster.inspection import RasterInfo, grid_of, inspect
 from mlcore.raster.layout import Layout, layout_of, read_block
 from mlcore.raster.outline import footprint_of
@@ -28,6 +30,7 @@ __all__ = [
     "grid_of",
     "inspect",
     "statistics",
+    "work_bytes",
 ]
 
 # Percentages whose values are kept for contrast stretches; keys "p0_1", "p1", … "p99_9".
@@ -66,6 +69,20 @@ def convert_to_cog(
             add_alpha=bare,
         ) as square:
             write_cog(target, layout, _blocks(square, dataset, layout), name=name, progress=progress)
+
+
+def work_bytes(source: Path, *, derived_as: str | None = None) -> int:
+    """What convert_to_cog, or deriving a layer, has on the disk at most while it works, in bytes.
+
+    Args:
+        source: Passed inspect.
+        derived_as: The dtype of the one band of a derived layer of the same size; None for the raster itself.
+    """
+    with open_source(source, name=source.name) as dataset:
+        layout = layout_of(dataset)
+    if derived_as is not None:
+        layout = replace(layout, dtype=derived_as, bands=1, alpha=False)
+    return packing.work_bytes(layout)
 
 
 def statistics(path: Path) -> list[dict[str, float]]:

@@ -6,7 +6,9 @@ is odd: pixel (i, j) of a level is the mean of the known ones among its four pix
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
+from mlcore.errors import NoRoom
 from mlcore.raster.emptiness import Range
 from mlcore.raster.grid import MAP_TILE_PX
 from mlcore.raster.layout import Layout, known_pixels
@@ -25,6 +28,8 @@ from mlcore.raster.overview_vrt import write_vrt
 
 Progress = Callable[[float], None]
 _WINDOW_PX, _STRIP_PX = 2048, 32_000_000
+# Bytes; a write of this size may fail halfway.
+_FULL_BELOW = 1 << 20
 # Shares of the work: the pixels, the overviews; the rest is packing them into the COG.
 _BASE_DONE, _OVERVIEWS_DONE = 0.2, 0.4
 # What packing leaves of the bytes, roughly: only progress depends on it.
@@ -50,8 +55,9 @@ def write_cog(
 
     Raises:
         InvalidInput: A band is empty or constant.
+        NoRoom: The disk ran full; nothing is left of the work.
     """
-    with TemporaryDirectory(dir=target.parent, prefix=".cog-") as folder:
+    with TemporaryDirectory(dir=target.parent, prefix=".cog-") as folder, _told_when_full(folder, name):
         levels = [Path(folder) / "0.tif"]
         _write_base(levels[0], layout, blocks, name=name, progress=progress)
         while max(_level_size(layout, len(levels) - 1)) > MAP_TILE_PX:
@@ -66,6 +72,33 @@ def write_cog(
         _pack(vrt, finished, expected, has_overviews=len(levels) > 1, progress=progress)
         finished.replace(target)
     progress(1.0)
+
+
+@contextmanager
+def _told_when_full(folder: str, name: str) -> Iterator[None]:
+    """GDAL only whispers that a disk is full: what it reads back looks damaged, and files may lack an end."""
+    try:
+        yield
+    finally:
+        if disk_usage(folder).free < _FULL_BELOW:
+            raise NoRoom(
+                f"The server's disk ran full while '{name}' was converted; what was written is removed. "
+                "Whoever runs this site can make room; then try again."
+            )
+
+
+def work_bytes(layout: Layout) -> int:
+    """What write_cog has on the disk at most, in bytes: every level unpacked, and a COG that is not smaller.
+
+    Args:
+        layout: Of the pixels.
+    """
+    width_px, height_px = (
+        -(-edge // MAP_TILE_PX) * MAP_TILE_PX for edge in (layout.width_px, layout.height_px)
+    )
+    samples = width_px * height_px * (layout.bands + layout.alpha)
+    # The overviews add a third, and blocks are whole also in the smallest of them.
+    return 2 * (samples * np.dtype(layout.dtype).itemsize * 4 // 3 + 16 * MAP_TILE_PX**2)
 
 
 def _pack(vrt: Path, target: Path, expected: float, *, has_overviews: bool, progress: Progress) -> None:

@@ -1,12 +1,10 @@
-"""Durations and sizes as an operator reads them."""
+"""Durations as an operator reads them."""
 
 from datetime import datetime
 
 from django import template
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-
-from annotate.services.disk import in_words
 
 register = template.Library()
 
@@ -27,9 +25,3 @@ def duration(seconds: float | None) -> str:
 def since(moment: datetime | None) -> str:
     """How long ago it was, as a duration."""
     return "–" if moment is None else duration((timezone.now() - moment).total_seconds())
-
-
-@register.filter
-def size(n_bytes: float | None) -> str:
-    """1.5 GB; 20 MB."""
-    return "–" if n_bytes is None else in_words(int(n_bytes))

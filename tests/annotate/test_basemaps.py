@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from pytest_django import Settings
 
 from annotate.models import Basemap
 from annotate.services import basemaps, conversions, liveness
-from mlcore.errors import InvalidInput
+from mlcore.errors import InvalidInput, NoRoom
 from mlcore.raster import cog, derive
 from tests.data import rasters
 
@@ -94,9 +95,9 @@ class TestAdding:
         self, media: Path, terrain: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(
-            "annotate.services.storage.shutil.disk_usage", lambda _: type("Disk", (), {"free": 10})
+            "annotate.services.disk.shutil.disk_usage", lambda _: SimpleNamespace(total=1000, free=10)
         )
-        with pytest.raises(InvalidInput) as refusal:
+        with pytest.raises(NoRoom) as refusal:
             basemaps.add_basemap(path=terrain, name="Hills", body="moon")
         assert refusal.value.code == "disk_full"
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from annotate.models import User
-from webapp import errors, logging_requests
-from webapp.logging_config import FORMATS, hidden, logging_config
+from annotate.services.disk import is_full
+from webapp import logging_requests
+from webapp.logging_config import ASKING, FORMATS, hidden, logging_config
 from webapp.logging_gunicorn import Logger
 
 Lines = Callable[[], list[dict[str, object]]]
@@ -38,6 +39,7 @@ def written() -> Iterator[Callable[[str], io.StringIO]]:
         return stream
 
     clear_contextvars()
+    ASKING.set(None)
     yield to
     clear_contextvars()
     for handler in handlers:
@@ -160,8 +162,8 @@ class TestMistakes:
         assert "make room" in answer.content.decode()
 
     def test_other_errors_of_files_are_not(self):
-        assert not errors.is_full(OSError(13, "Permission denied"))
-        assert not errors.is_full(None)
+        assert not is_full(OSError(13, "Permission denied"))
+        assert not is_full(None)
 
 
 @pytest.mark.django_db

@@ -11,6 +11,25 @@ function watch(form) {
     event.preventDefault();
     send(form);
   });
+  const file = form.querySelector("input[type=file]");
+  file.addEventListener("change", () => checkSize(form, file));
+}
+
+/**
+ * A file that would be refused is refused before it is sent.
+ * @param {HTMLFormElement} form
+ * @param {HTMLInputElement} file
+ */
+function checkSize(form, file) {
+  const bytes = file.files[0]?.size ?? 0;
+  const isLarger = bytes > Number(form.dataset.largest);
+  file.setCustomValidity(isLarger ? form.dataset.larger.replace("{size}", size(bytes)) : "");
+  if (isLarger) file.reportValidity();
+}
+
+/** @param {number} bytes */
+function size(bytes) {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / MEGABYTE)} MB`;
 }
 
 /** @param {HTMLFormElement} form */
@@ -38,8 +57,9 @@ function send(form) {
         : form.dataset.sent;
   });
   request.addEventListener("load", () => {
-    if (request.status === 413) {
-      refuse(form.dataset.tooLarge);
+    if (request.status === 413 || request.status === 507) {
+      // A proxy's own 413 has no words of ours.
+      refuse(request.responseXML?.querySelector("main [role=alert]")?.textContent ?? form.dataset.tooLarge);
     } else if (request.status === 422) {
       showErrors(form, request.responseXML);
     } else if (request.status < 400) {
