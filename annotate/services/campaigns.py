@@ -11,6 +11,7 @@ from annotate.models import Basemap, Campaign, CampaignBasemap, Participant, Rol
 from annotate.services import grids, members
 from annotate.services.basemaps import cog_file, grid_from
 from annotate.services.names import clean_name, clean_text
+from annotate.services.regions import on_basemap
 from annotate.services.shapes import stamped
 from mlcore import geodesy
 from mlcore.errors import InvalidInput
@@ -49,7 +50,7 @@ def create_campaign(
         body: Key of mlcore.bodies.BODIES, that of all the basemaps.
         basemaps: Ready ones; the first gives the grid, the derived ones of each come along.
         created_by: Somebody with a sign-in.
-        region: Where to map; all of the first basemap where None.
+        region: Where to map, as far as the first basemap shows it; all of that where None.
         tile_size_px: About the edge of a tile; tiles share what is left over.
         overlap: Pixels by which a tile's window shows into its neighbours.
         redundancy: Visits that a tile needs.
@@ -72,7 +73,7 @@ def create_campaign(
             name=basemaps[0].name,
             other=basemap.name,
         )
-    area = _shape(region or basemaps[0].footprint)
+    area = on_basemap(region, basemaps[0]) if region else _shape(basemaps[0].footprint)
     campaign = Campaign(
         name=clean_name(name),
         body=body,
@@ -167,19 +168,33 @@ def _check_basemaps(basemaps: Sequence[Basemap], body: str) -> None:
             )
 
 
-def _lay(campaign: Campaign, grid: Grid, region: shapely.MultiPolygon | None) -> None:
-    n_cells = (grid.width_px // campaign.tile_size_px) * (grid.height_px // campaign.tile_size_px)
+def plan_tiles(*, basemap: Basemap, tile_size_px: int, region: MultiPolygon | None) -> list[grids.Cell]:
+    """The tiles that a campaign on the basemap would have.
+
+    Raises:
+        InvalidInput: Too many, or the region does not meet the basemap.
+    """
+    return _cells(grid_from(basemap), tile_size_px, region and on_basemap(region, basemap))
+
+
+def _cells(grid: Grid, tile_size_px: int, region: shapely.MultiPolygon | None) -> list[grids.Cell]:
+    n_cells = (grid.width_px // tile_size_px) * (grid.height_px // tile_size_px)
     if n_cells > MAX_TILES:
         raise InvalidInput(
             _("%(n)d tiles of %(size)d px would be laid; at most %(limit)d are. Take larger ones.")
-            % {"size": campaign.tile_size_px, "n": n_cells, "limit": MAX_TILES},
+            % {"size": tile_size_px, "n": n_cells, "limit": MAX_TILES},
             code="too_many_tiles",
         )
-    cells = grids.lay_tiles(grid, campaign.tile_size_px, region)
+    cells = grids.lay_tiles(grid, tile_size_px, region)
     if not cells:
         raise InvalidInput(
             _("The region does not meet the basemap; draw it where the basemap is."), code="no_overlap"
         )
+    return cells
+
+
+def _lay(campaign: Campaign, grid: Grid, region: shapely.MultiPolygon | None) -> None:
+    cells = _cells(grid, campaign.tile_size_px, region)
     Tile.objects.bulk_create(
         (
             Tile(

@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from django.db.models import QuerySet
 from numpy.typing import NDArray
-from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry import MultiPolygon
 
 from annotate.models import Campaign, Tile
 from mlcore import geodesy
@@ -91,16 +91,7 @@ def pixel_of(grid: Grid, lon: float, lat: float) -> tuple[float, float]:
 def outline(grid: Grid, cell: Cell) -> MultiPolygon:
     """The cell's edge in longitude and latitude, cut at ±180° and closed over a pole."""
     box = (cell.x_px, cell.y_px, cell.width_px, cell.height_px)
-    if grid.turn_px:
-        return footprint_of(grid, box)
-    t = np.arange(_POINTS_PER_EDGE) / _POINTS_PER_EDGE
-    zero, one = np.zeros_like(t), np.ones_like(t)
-    along_x = np.concatenate([t, one, 1 - t, zero])
-    along_y = np.concatenate([zero, t, one, 1 - t])
-    lon, lat = grid.lonlat(cell.x_px + along_x * cell.width_px, cell.y_px + along_y * cell.height_px)
-    if not np.isfinite(lon).all():
-        return footprint_of(grid, box)
-    return geodesy.split_at_antimeridian(Polygon(np.column_stack([lon, np.clip(lat, -90.0, 90.0)])))
+    return footprint_of(grid, box, points_per_side=_POINTS_PER_EDGE)
 
 
 def bounds_lonlat(grid: Grid, cell: Cell) -> list[float]:

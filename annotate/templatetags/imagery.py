@@ -96,8 +96,10 @@ def campaign_picture(
 
 
 @register.inclusion_tag("annotate/partials/picture.html")
-def basemap_picture(basemap: Basemap, zoom: int = 1, fit: str = "slice") -> dict[str, object]:
-    """A whole basemap; an elevation model is shown by its hillshade once there is one."""
+def basemap_picture(
+    basemap: Basemap, zoom: int = 1, fit: str = "slice", tiles: Sequence[TileState] = ()
+) -> dict[str, object]:
+    """A whole basemap, `tiles` over it; an elevation model is shown by its hillshade once there is one."""
     shown = (
         best_to_see([*basemap.derived.all(), basemap]) if basemap.kind == Basemap.Kind.ELEVATION else basemap
     )
@@ -109,4 +111,4 @@ def basemap_picture(basemap: Basemap, zoom: int = 1, fit: str = "slice") -> dict
         zoom,
         lambda z, x, y: reverse("annotate:basemap_tile", args=[shown.uid, z, x, y]),
     )
-    return {**picture, "fit": fit, "label": basemap.name, "cells": {}}
+    return {**picture, "fit": fit, "label": basemap.name, "cells": cell_paths(tiles)}

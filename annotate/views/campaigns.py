@@ -9,12 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotate import access
 from annotate.forms import CampaignForm, CampaignSettingsForm, MemberForm, RemovalForm, TilesForm
 from annotate.models import Campaign, Membership, Role, User
-from annotate.services import basemaps, campaigns, grids, members, overview, workbench
+from annotate.services import campaigns, members, overview, workbench
 from annotate.services.participants import participant_of
 from annotate.tasks import settle_due_tiles_task
 from annotate.views.steps import next_step
@@ -80,7 +81,7 @@ def _create(form: CampaignForm, user: User) -> Campaign:
         name=given["name"],
         body=basemaps[0].body,
         basemaps=basemaps,
-        region=None,
+        region=form.region(),
         tile_size_px=given["tile_size_px"],
         overlap=given["tile_overlap_px"],
         redundancy=given["redundancy"],
@@ -99,12 +100,25 @@ def campaign_new_tiles(request: HttpRequest) -> HttpResponse:
     form = TilesForm(request.GET, basemaps=access.basemaps_for(request.user).ready().originals())
     context: dict[str, object] = {}
     if form.is_valid():
-        basemap, size_px = form.cleaned_data["grid_basemap"], form.cleaned_data["tile_size_px"]
-        n_tiles = len(grids.lay_tiles(basemaps.grid_from(basemap), size_px, None))
-        visits = n_tiles * (form.cleaned_data["redundancy"] or 1)
-        edge_m = size_px * basemap.resolution_m_per_px
-        context = {"n_tiles": n_tiles, "n_visits": visits, "edge_m": edge_m}
+        try:
+            context = _planned(form)
+        except TektiteError as error:
+            context = {"refusal": error.message}
     return render(request, "annotate/partials/tiles_planned.html", context)
+
+
+def _planned(form: TilesForm) -> dict[str, object]:
+    basemap, size_px = form.cleaned_data["grid_basemap"], form.cleaned_data["tile_size_px"]
+    cells = campaigns.plan_tiles(basemap=basemap, tile_size_px=size_px, region=form.region())
+    return {
+        "basemap": basemap,
+        "tiles": [
+            overview.TileState(cell.x_px, cell.y_px, cell.width_px, cell.height_px, "open") for cell in cells
+        ],
+        "n_tiles": len(cells),
+        "n_visits": len(cells) * (form.cleaned_data["redundancy"] or 1),
+        "edge_m": size_px * basemap.resolution_m_per_px,
+    }
 
 
 @require_GET
@@ -229,6 +243,7 @@ def _remove_member(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     return redirect("annotate:campaign_members", campaign.uid)
 
 
+@never_cache  # a page from the browser's memory would bring back a tile and marks of long ago
 @require_GET
 def label(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The map workbench; everything on it comes from its one JSON block and the API."""

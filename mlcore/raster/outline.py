@@ -2,23 +2,27 @@
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Polygon
 
 from mlcore.errors import InvalidInput
 from mlcore.geodesy import split_at_antimeridian
 from mlcore.raster.grid import Grid
 
-_POINTS_PER_SIDE = 64
 # Left, top, width and height in pixels.
 Box = tuple[float, float, float, float]
+# An edge that runs through a pole turns round there on the spot, and nobody could say which way: outlines
+# keep so many pixels inside.
+_INSIDE_PX = 1e-6
 
 
-def footprint_of(grid: Grid, box: Box | None = None) -> MultiPolygon:
+def footprint_of(grid: Grid, box: Box | None = None, *, points_per_side: int = 64) -> MultiPolygon:
     """The area that a grid covers, or a box of its pixels.
 
     Args:
         grid: Anywhere, poles and ±180° included.
         box: Left, top, width and height in the grid's pixels; may reach beyond it.
+        points_per_side: How finely edges are drawn that are straight on the grid but curves on the body.
 
     Returns:
         Longitude and latitude within ±180°; where the projection does not reach the corners (a whole disk or
@@ -27,12 +31,7 @@ def footprint_of(grid: Grid, box: Box | None = None) -> MultiPolygon:
     left, top, width, height = box or (0.0, 0.0, grid.width_px, grid.height_px)
     if grid.turn_px:
         return _strip(grid, (left, top, width, height), 360.0 / grid.turn_px)
-    along = np.linspace(0.0, 1.0, _POINTS_PER_SIDE + 1)[:-1]
-    across, down = (
-        np.concatenate([along, np.ones_like(along), 1 - along, np.zeros_like(along)]),
-        np.concatenate([np.zeros_like(along), along, np.ones_like(along), 1 - along]),
-    )
-    lon, lat = grid.lonlat(left + across * width, top + down * height)
+    lon, lat = grid.lonlat(*_edges(grid, (left, top, width, height), points_per_side))
     if np.isfinite(lon).all() and np.isfinite(lat).all():
         try:
             return split_at_antimeridian(Polygon(np.column_stack([lon, lat])))
@@ -43,6 +42,24 @@ def footprint_of(grid: Grid, box: Box | None = None) -> MultiPolygon:
     known = np.isfinite(lon) & np.isfinite(lat)
     lon, lat = lon[known], lat[known]
     return MultiPolygon([shapely.box(lon.min(), lat.min(), lon.max(), lat.max())])
+
+
+def _edges(grid: Grid, box: Box, points_per_side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points round a box, clockwise, among them those nearest to the poles: there longitude runs fastest."""
+    left, top, width, height = box
+    along = np.linspace(0.0, 1.0, points_per_side + 1)
+    poles_x, poles_y = grid.pixel([0.0, 0.0], [90.0, -90.0])
+    seen = np.isfinite(poles_x) & np.isfinite(poles_y)
+    feet_x, feet_y = (poles_x[seen] - left) / width, (poles_y[seen] - top) / height
+    across, down = (
+        np.unique(np.concatenate([along, feet[(feet > 0.0) & (feet < 1.0)]])) for feet in (feet_x, feet_y)
+    )
+    x = np.concatenate([across[:-1], np.ones(len(down) - 1), across[:0:-1], np.zeros(len(down) - 1)])
+    y = np.concatenate([np.zeros(len(across) - 1), down[:-1], np.ones(len(across) - 1), down[:0:-1]])
+    return (
+        left + _INSIDE_PX + x * (width - 2 * _INSIDE_PX),
+        top + _INSIDE_PX + y * (height - 2 * _INSIDE_PX),
+    )
 
 
 def _strip(grid: Grid, box: Box, degrees_per_px: float) -> MultiPolygon:

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+import shapely
 
 from annotate.models import Basemap, Campaign, Membership, Role, User
 from annotate.services import basemaps, campaigns, conversions, grids
 from annotate.services.participants import participant_of
+from mlcore import geodesy
 from mlcore.errors import InvalidInput
 from tests.annotate.builders import lunar_grid, square
 from tests.data import rasters
@@ -148,6 +150,20 @@ class TestGrids:
         shape = grids.outline(grid, grids.Cell(0, 0, 1000, 1000))
         assert shape.bounds[3] == 90.0
         assert len(grids.lay_tiles(grid, 500, None)) == 4
+
+    @pytest.mark.parametrize("pole", [rasters.NORTH_POLE, rasters.SOUTH_POLE])
+    @pytest.mark.parametrize("shift_px", [0.0, 0.3, 125.0])
+    @pytest.mark.parametrize("size", [250, 500, 1000])
+    def test_tiles_that_meet_at_a_pole_share_the_ground_round_it(
+        self, pole: str, shift_px: float, size: int
+    ) -> None:
+        grid = rasters.grid_of(pole, -50_000 + shift_px * 100.0, 50_000, 100.0, 1000, 1000)
+        cells = grids.lay_tiles(grid, size, None)
+        shapes = [grids.outline(grid, cell) for cell in cells]
+        areas = [geodesy.polygon_area_m2(shape, rasters.MOON_M) for shape in shapes]
+        assert areas == [pytest.approx((size * 100.0) ** 2, rel=0.02)] * len(cells)
+        together = geodesy.polygon_area_m2(shapely.union_all(shapes), rasters.MOON_M)
+        assert together == pytest.approx(1e10, rel=0.01)
 
     @pytest.mark.parametrize(
         ("length", "size"), [(512, 512), (1000, 512), (1300, 512), (100, 512), (2560, 256)]
