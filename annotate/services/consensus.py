@@ -8,12 +8,13 @@ Everybody's marks weigh the same: weighting people by how often they agree with 
 makes shared mistakes stronger. Their counts are kept (services/skills.py) for those who train.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 import numpy as np
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -27,6 +28,8 @@ from annotate.services.shapes import rim
 from mlcore.bodies import get_body
 from mlcore.catalogues.matching import match
 from mlcore.consensus.circles import CircleMark, SettledCircle, settle
+
+log = logging.getLogger(__name__)
 
 # Namespace of the features' uids: the same marks always make the same feature.
 _FEATURES = UUID("6f1b0a2e-58b7-4c0e-9d0c-0d4d3c5e8a11")
@@ -68,7 +71,13 @@ def settle_due_tiles() -> None:
     )
     with exclusive("settle due tiles") as is_mine:
         for tile in due if is_mine else ():
-            settle_tile(tile)
+            try:
+                settle_tile(tile)
+            except DatabaseError:
+                raise
+            except Exception:
+                # One tile that cannot be settled must not keep the others from it, minute after minute.
+                log.exception("Tile %s cannot be settled.", tile.uid)
 
 
 @transaction.atomic

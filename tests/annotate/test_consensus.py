@@ -158,6 +158,23 @@ class TestSettling:
         consensus.settle_due_tiles()
         assert [tile.number for tile in campaign.tiles.settled()] == [1, 2]
 
+    def test_a_tile_that_cannot_be_settled_does_not_keep_the_others_from_it(
+        self, campaign: Campaign, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for tile in campaign.tiles.filter(number__lte=2):
+            search_by(tile, make_people(campaign, 3))
+        real = consensus.settle_tile
+
+        def settle(tile: Tile) -> None:
+            if tile.number == 1:
+                raise ValueError("a circle without a radius")
+            real(tile)
+
+        monkeypatch.setattr(consensus, "settle_tile", settle)
+        consensus.settle_due_tiles()
+        assert [tile.number for tile in campaign.tiles.settled()] == [2]
+        assert "a circle without a radius" in caplog.text
+
     def test_two_campaigns_of_one_name_have_their_own_catalogues(self, campaign: Campaign) -> None:
         other = make_campaign()
         assert consensus.consensus_of(campaign) != consensus.consensus_of(other)

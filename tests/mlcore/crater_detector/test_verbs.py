@@ -185,7 +185,8 @@ def test_windows_are_predicted_one_by_one(dataset: Path, trained: Path, tmp_path
 
 
 @pytest.mark.slow
-def test_a_job_runs_in_a_process_of_its_own_and_stops_when_asked(dataset: Path, tmp_path: Path):
+@pytest.mark.parametrize("how", ["by a file", "by TERM"])
+def test_a_job_runs_in_a_process_of_its_own_and_stops_when_asked(dataset: Path, tmp_path: Path, how: str):
     out = tmp_path / "run"
     job = api.TrainJob(str(dataset), str(out), overrides={**TINY, "steps": 100_000})
     api.write_job(job, tmp_path / "job.json")
@@ -195,7 +196,7 @@ def test_a_job_runs_in_a_process_of_its_own_and_stops_when_asked(dataset: Path, 
         while not any("step" in e.get("stage", "") for e in read_events(out)[0]):
             assert time.monotonic() < deadline and process.poll() is None, (tmp_path / "log").read_text()
             time.sleep(0.1)
-        request_cancel(out)
+        request_cancel(out) if how == "by a file" else process.terminate()
         assert process.wait(30) == api.EXIT_CANCELLED
     finally:
         api.end(process)
