@@ -2,10 +2,12 @@
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -182,3 +184,37 @@ def test_a_database_of_another_user_is_refused(var: Path):
     status, said = shell("id() { echo somebody; }; PG_AS=(); EUID_IS=1; locate_cluster", var)
     assert status == 1
     assert "belongs to" in said and "start as the user of the first start" in said
+
+
+def put_wheel(index: Path, name: str, version: str) -> None:
+    """A package without content, and its page in an index of packages."""
+    page = index / name
+    page.mkdir(parents=True)
+    wheel = f"{name}-{version}-py3-none-any.whl"
+    about = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(page / wheel, "w") as archive:
+        archive.writestr(f"{name}/__init__.py", "")
+        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/RECORD", "")
+    (page / "index.html").write_text(f'<a href="{wheel}">{wheel}</a>')
+
+
+@pytest.mark.slow
+def test_torch_comes_from_the_index_that_was_named(var: Path):
+    """Both of the pair, before everything else, so that the ordinary index is not asked for them."""
+    pins = dict(re.findall(r"^(torch(?:vision)?)==(\S+)$", (ROOT / "requirements.txt").read_text(), re.M))
+    for name, version in pins.items():
+        put_wheel(var / "index", name, version)
+    shutil.copytree(ROOT / "bin", var / "bin")
+    (var / "requirements.txt").write_text("".join(f"{name}=={pins[name]}\n" for name in pins))
+    script = f". {var}/bin/lib/common.sh; . {var}/bin/lib/install.sh; require_disk() {{ :; }}; make_var; "
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": ""}
+    chosen = {"TORCH_INDEX_URL": f"file://{var}/index", **nowhere}
+    status, said = run("bash", "-c", script + "install_python run", var=var, timeout_s=300, **chosen)
+    assert status == 0, said
+    assert set(pins) == {"torch", "torchvision"}
+    there = {path.name for path in var.glob(".venv/lib/*/site-packages/torch*-*.dist-info")}
+    assert there == {f"{name}-{version}.dist-info" for name, version in pins.items()}
+    status, said = run("bash", "-c", script + "install_python run", var=var, **chosen)
+    assert (status, said) == (0, ""), "nothing is done twice"
