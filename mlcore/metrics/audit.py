@@ -54,7 +54,7 @@ def missed(strata: Sequence[Stratum], *, confidence: float = 0.95) -> Missed:
     """Estimate and bound from the strata's samples.
 
     The bound adds up one-sided exact bounds (Clopper and Pearson 1934) of the strata, each held with so much
-    more confidence that all hold together (Bonferroni): never too low, whatever the strata, and a little high.
+    more confidence that all hold together (Bonferroni): never too low, and a little high.
 
     Raises:
         InvalidInput: confidence is not between 0 and 1.

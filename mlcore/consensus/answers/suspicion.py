@@ -79,7 +79,7 @@ def _reasons(habits: Habits, everybody: Sequence[Habits]) -> list[Reason]:
 def _is_far_from_others(habits: Habits, everybody: Sequence[Habits]) -> bool:
     """Calls craters more or less often than luck could make anybody do whose rate is a usual one.
 
-    Usual is 99 % of people by the median and its absolute deviation, which a minority of odd people cannot move.
+    Usual is 99 % of people by the median and its absolute deviation, which a few odd people cannot move.
     """
     if len(everybody) < 10:
         return False
