@@ -115,6 +115,20 @@ class OtherPerson(Conflict):
     code = "other_person"
 
 
+class MembershipNeeded(NotAllowed):
+    """The asker is no member of a public campaign, and would be allowed after joining it.
+
+    Args:
+        campaign: Which.
+    """
+
+    code = "join"
+
+    def __init__(self, campaign: Campaign) -> None:
+        super().__init__(_("This is for members of “%(name)s”: join it first.") % {"name": campaign.name})
+        self.campaign = campaign
+
+
 def permission_of(request: HttpRequest, matrix: Matrix) -> Permission:
     """The row of this request's URL and method; empty, so nobody, where there is none."""
     name = request.resolver_match.view_name if request.resolver_match else ""
@@ -174,6 +188,7 @@ def authorise(request: HttpRequest, campaign: Campaign | None = None, *, matrix:
     Raises:
         NotFound: The campaign is private and the asker no member: its existence stays unsaid.
         SignInNeeded: Somebody signed in might be allowed.
+        MembershipNeeded: Whoever joins the public campaign may do this.
         NotAllowed: The asker sees the campaign but may not do this.
         OtherPerson: See refuse_other_person.
     """
@@ -187,6 +202,8 @@ def authorise(request: HttpRequest, campaign: Campaign | None = None, *, matrix:
         raise NotFound(_("There is nothing at this address, or it is not open to you."))
     if campaign is None:
         raise NotAllowed(_("Only the site's staff may do this."))
+    if Role.ANNOTATOR in permission_of(request, matrix) and not roles & MEMBERS:
+        raise MembershipNeeded(campaign)
     raise NotAllowed(
         _("Your role in “%(name)s” does not allow this; ask one of its leads.") % {"name": campaign.name}
     )

@@ -62,7 +62,7 @@ class SessionScheme(OpenApiAuthenticationExtension):
             "name": settings.SESSION_COOKIE_NAME,
             "description": (
                 "Signing in at /accounts/login/ gives it. Requests that change something also send the value "
-                f"of the cookie {settings.CSRF_COOKIE_NAME} as the header X-CSRFToken, and over TLS a Referer."
+                f"of the cookie {settings.CSRF_COOKIE_NAME} as X-CSRFToken, and over TLS a Referer."
             ),
         }
 

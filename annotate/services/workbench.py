@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.db.models import Count
 from django.urls import reverse
+from django.utils import timezone
 
 from annotate.models import Basemap, Campaign, Catalogue, Participant, Visit
 from annotate.services import grids, leases, marks
@@ -17,25 +19,25 @@ _UNIT_OF = {Basemap.Kind.ELEVATION: "m", Basemap.Kind.SLOPE: "°", Basemap.Kind.
 _ANY_UID = UUID(int=0)
 
 
-def visit_json(visit: Visit) -> dict[str, object]:
-    """A visit as its owner sees it, with its tile and the owner's marks."""
+def visit_json(visit: Visit, n_tiles: int | None = None) -> dict[str, object]:
+    """A visit as its owner sees it, with its tile and the owner's marks; n_tiles where it is known."""
     return {
         "uid": str(visit.uid),
         "state": visit.state,
         "lease_expires_at": visit.lease_expires_at.isoformat(),
         "submitted_at": visit.submitted_at.isoformat() if visit.submitted_at else None,
-        "tile": _tile_json(visit),
+        "tile": _tile_json(visit, n_tiles),
         "marks": [marks.as_json(mark) for mark in visit.marks.standing().order_by("pk")],
     }
 
 
-def _tile_json(visit: Visit) -> dict[str, object]:
+def _tile_json(visit: Visit, n_tiles: int | None) -> dict[str, object]:
     tile = visit.tile
     campaign = tile.campaign
     return {
         "uid": str(tile.uid),
         "number": tile.number,
-        "of": campaign.tiles.count(),
+        "of": campaign.tiles.count() if n_tiles is None else n_tiles,
         "x_px": tile.x_px,
         "y_px": tile.y_px,
         "width_px": tile.width_px,
@@ -48,9 +50,10 @@ def _tile_json(visit: Visit) -> dict[str, object]:
 
 def progress(*, campaign: Campaign, participant: Participant) -> dict[str, int]:
     """How far the campaign is, and what this person did for it."""
+    counts = campaign.tiles.aggregate(all=Count("pk"), settled=Count("settled_at"))
     return {
-        "tiles_settled": campaign.tiles.settled().count(),
-        "tiles": campaign.tiles.count(),
+        "tiles_settled": counts["settled"],
+        "tiles": counts["all"],
         "my_visits": Visit.objects.submitted()
         .filter(tile__campaign=campaign, participant=participant)
         .count(),
@@ -60,10 +63,11 @@ def progress(*, campaign: Campaign, participant: Participant) -> dict[str, int]:
 def next_tile(*, campaign: Campaign, participant: Participant) -> dict[str, object]:
     """Hand out a tile: {"visit", "reason", "progress"}; the reason says why there is none."""
     visit = leases.hand_out(campaign=campaign, participant=participant)
+    so_far = progress(campaign=campaign, participant=participant)
     return {
-        "visit": visit_json(visit) if visit else None,
+        "visit": visit_json(visit, so_far["tiles"]) if visit else None,
         "reason": None if visit else leases.why_nothing(campaign=campaign, participant=participant),
-        "progress": progress(campaign=campaign, participant=participant),
+        "progress": so_far,
     }
 
 
@@ -74,11 +78,15 @@ def config_for(
     body = get_body(campaign.body)
     grid = grids.grid_of(campaign)
     return {
+        # Whose page it is: what waits in the browser is kept under this name and sent under no other.
+        "participant": {"uid": str(participant.uid), "name": str(participant)},
+        "now": timezone.now().isoformat(),
         "campaign": {
             "uid": str(campaign.uid),
             "name": campaign.name,
             "instructions": campaign.instructions,
             "min_diameter_m": campaign.min_diameter_m,
+            "lease_minutes": campaign.lease_minutes,
             "synthetic": campaign.synthetic,
             "body": {"name": body.name, "title": body.title, "radius_m": body.radius_m},
         },
@@ -116,7 +124,9 @@ def unit_of(basemap: Basemap) -> str | None:
 def tile_url(basemap: Basemap, campaign: Campaign) -> str:
     """The layer's map-tile address with {z}, {x} and {y} in it."""
     first = reverse("annotate:map_tile", args=[basemap.uid, campaign.uid, 0, 0, 0])
-    return f"{first.removesuffix('0/0/0')}{{z}}/{{x}}/{{y}}?s={sign_layer(basemap.uid, campaign.uid)}"
+    public = campaign.visibility == Campaign.Visibility.PUBLIC
+    signature = sign_layer(basemap.uid, campaign.uid, public=public)
+    return f"{first.removesuffix('0/0/0')}{{z}}/{{x}}/{{y}}?s={signature}"
 
 
 def _urls(campaign: Campaign) -> dict[str, str]:
@@ -135,6 +145,7 @@ def _urls(campaign: Campaign) -> dict[str, str]:
         "marks": template("api_marks"),
         "mark": template("api_mark"),
         "restore": template("api_mark_restore"),
+        "basemap": template("api_basemap"),
         "value": template("api_basemap_value"),
         "signin": reverse("account_login"),
     }

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,7 +12,7 @@ from django.urls import reverse
 from PIL import Image
 
 from annotate.models import Basemap, Campaign, User
-from annotate.services import basemaps, campaigns, conversions, map_tiles, signatures, workbench
+from annotate.services import basemaps, campaigns, conversions, map_tiles, members, signatures, workbench
 from annotate.services.participants import participant_of
 from tests.data import rasters
 
@@ -112,14 +111,50 @@ class TestAccess:
     def test_forged_ones_do_not_count(self, forged: str) -> None:
         assert not signatures.is_signed(uuid4(), uuid4(), forged)
 
-    def test_it_is_good_today_and_tomorrow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(("public", "slot_s"), [(False, 3600), (True, 24 * 3600)])
+    def test_it_is_good_for_one_to_two_hours_and_days_where_public(
+        self, public: bool, slot_s: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         basemap, campaign = uuid4(), uuid4()
-        signature = signatures.sign_layer(basemap, campaign)
-        assert signature == signatures.sign_layer(basemap, campaign)
-        for days, good in ((0, True), (1, True), (2, False)):
-            later = (datetime.now(UTC) + timedelta(days=days)).date().toordinal()
-            monkeypatch.setattr(signatures, "_today", lambda later=later: later)
+        begin = 1_800_000_000 // slot_s * slot_s
+        made = set()
+        for after_s in (0, slot_s // 2, slot_s - 1):
+            monkeypatch.setattr(signatures, "_now_s", lambda now=begin + after_s: now)
+            made.add(signatures.sign_layer(basemap, campaign, public=public))
+        [signature] = made
+        for after_s, good in ((0, True), (2 * slot_s - 1, True), (2 * slot_s, False)):
+            monkeypatch.setattr(signatures, "_now_s", lambda now=begin + after_s: now)
             assert signatures.is_signed(basemap, campaign, signature) is good
+
+    def test_another_time_or_letter_breaks_it(self) -> None:
+        basemap, campaign = uuid4(), uuid4()
+        until, _, digest = signatures.sign_layer(basemap, campaign).partition(".")
+        other = "0" if digest[-1] != "0" else "1"
+        for tampered in (
+            f"{int(until) + 3600}.{digest}",
+            f"{until}.{digest[:-1]}{other}",
+            f"{until}.{digest[:-1]}",
+        ):
+            assert not signatures.is_signed(basemap, campaign, tampered)
+
+    def test_a_role_taken_away_ends_with_the_signature(
+        self, layered: Campaign, client_of: ClientOf, stranger: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Campaign.objects.filter(pk=layered.pk).update(visibility="private")
+        layered.refresh_from_db()
+        members.add_member(campaign=layered, who="stranger", role="annotator")
+        client, there = client_of(stranger), signed(layered)
+        members.remove_member(campaign=layered, user=stranger, role="annotator")
+        assert client.get(there).status_code == 200
+        later = signatures._now_s() + 2 * 3600
+        monkeypatch.setattr(signatures, "_now_s", lambda: later)
+        assert client.get(there).status_code == 404
+        members.add_member(campaign=layered, who="stranger", role="annotator")
+        assert client.get(there).status_code == 200
+
+    def test_no_shared_cache_keeps_them(self, layered: Campaign, client_of: ClientOf, lead: User) -> None:
+        for there in (signed(layered), address(layered)):
+            assert "private" in client_of(lead).get(there)["Cache-Control"]
 
     def test_another_campaigns_layer_is_not_there(
         self, layered: Campaign, client_of: ClientOf, lead: User

@@ -76,6 +76,17 @@ class TestOverview:
         assert "searched by somebody · 1" in text
         assert "not searched yet · 2" in text
 
+    def test_who_asks_for_the_map_without_a_role_is_offered_to_join(
+        self, campaign: Campaign, client_of: ClientOf, stranger: User
+    ):
+        client = client_of(stranger)
+        refused = client.get(reverse("annotate:label", args=[campaign.uid]))
+        join = reverse("annotate:campaign_join", args=[campaign.uid])
+        assert refused.status_code == 403
+        assert f'action="{join}"' in refused.content.decode()
+        settings_page = client.get(reverse("annotate:campaign_settings", args=[campaign.uid]))
+        assert (settings_page.status_code, join in settings_page.content.decode()) == (403, False)
+
     def test_a_passer_by_may_join(self, campaign: Campaign, client_of: ClientOf, stranger: User):
         client = client_of(stranger)
         assert "Join as annotator" in page(client, "campaign", campaign.uid)
