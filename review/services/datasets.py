@@ -10,11 +10,12 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign, Catalogue, Feature, Participant
+from annotate.services.disk import full_in_words
 from mlcore.crater_detector.cutting import cut_samples
 from mlcore.dataset import Manifest, Sample, write_dataset
 from mlcore.errors import InvalidInput
 from review.models import Classification, Dataset, Verdict
-from review.services import rasters
+from review.services import rasters, room
 from review.services.labels import (
     REGION,
     TILES,
@@ -119,6 +120,7 @@ def freeze(
 
     Raises:
         InvalidInput: There is nothing to learn from.
+        NoRoom: Too little of the disk is free, or it ran full; nothing half done is left.
     """
     check(campaign, label_catalogues=label_catalogues, searched=searched)
     uid = uuid4()
@@ -126,16 +128,18 @@ def freeze(
     folder = Path(settings.MEDIA_ROOT) / path
     folder.parent.mkdir(parents=True, exist_ok=True)
     sources = gather(campaign, label_catalogues=label_catalogues, searched=searched)
+    room.require_for_dataset(sources)
     try:
-        manifest = write_dataset(
-            folder,
-            _samples(campaign, sources, progress),
-            system=system,
-            body=campaign.body,
-            block_deg=campaign.split_block_deg,
-            min_diameter_m=sources[0].min_diameter_m,
-            provenance=_provenance(campaign, sources, label_catalogues, searched),
-        )
+        with full_in_words(_("Freezing the labels")):
+            manifest = write_dataset(
+                folder,
+                _samples(campaign, sources, progress),
+                system=system,
+                body=campaign.body,
+                block_deg=campaign.split_block_deg,
+                min_diameter_m=sources[0].min_diameter_m,
+                provenance=_provenance(campaign, sources, label_catalogues, searched),
+            )
     except BaseException:
         shutil.rmtree(folder.with_name(folder.name + ".half-done"), ignore_errors=True)
         raise

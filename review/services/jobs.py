@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from annotate.services.liveness import HEARTBEAT_S, patiently
 from mlcore import api
 from review.models import Run, RunEvent
-from review.services import run_logs, runs
+from review.services import room, run_logs, runs
 
 logger = logging.getLogger(__name__)
 
@@ -224,8 +224,9 @@ def _outcome(follower: _Follower, returncode: int, ended_by: Outcome | None) -> 
             else Outcome("lost", message=_("Its process was told to end, not by us."))
         )
     if follower.failure:
-        return Outcome("failed", message=follower.failure)
-    for line in run_logs.tail(follower.folder / "log.txt"):
+        return Outcome("failed", message=room.explained(follower.failure, [follower.failure]))
+    last_lines = run_logs.tail(follower.folder / "log.txt")
+    for line in last_lines:
         runs.log(follower.run, line)
     if returncode < 0:
         return Outcome(
@@ -235,6 +236,9 @@ def _outcome(follower: _Follower, returncode: int, ended_by: Outcome | None) -> 
         )
     return Outcome(
         "failed",
-        message=_("Its process ended with status %(status)d and no result; the log's last lines say more.")
-        % {"status": returncode},
+        message=room.explained(
+            _("Its process ended with status %(status)d and no result; the log's last lines say more.")
+            % {"status": returncode},
+            last_lines,
+        ),
     )

@@ -21,7 +21,7 @@ from mlcore import api
 from mlcore.bodies import get_body
 from mlcore.errors import Conflict, InvalidInput, TektiteError
 from review.models import ModelVersion, Run, RunWindow
-from review.services import jobs, proposals, rasters, runs, windows
+from review.services import jobs, proposals, rasters, room, runs, windows
 from review.services.versions import artifact_of
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ def request_prediction(
     Raises:
         InvalidInput: No version, or not an elevation model of the same body that is ready.
         Conflict: The same is being predicted already.
+        NoRoom: Too little of the disk is free.
     """
     if model_version is None:
         raise InvalidInput(
@@ -68,6 +69,9 @@ def request_prediction(
             code="wrong_body",
         )
     proposals.check(campaign)
+    if not again:
+        # Where it only follows from something else, the run itself says so.
+        room.require_for_prediction()
     planned = api.plan_windows(
         rasters.grid_of(basemap),
         api.read_card(artifact_of(model_version)),
@@ -108,6 +112,7 @@ def execute(run_pk: int, worker: str) -> list[Run]:
     if run is None:
         return []
     with runs.guarded(run):
+        room.require_for_prediction()
         return _search(run, worker)
     return []
 
@@ -184,6 +189,9 @@ def _search_batch(run: Run, claim: windows.Claim) -> jobs.Outcome:
     except TektiteError as refusal:
         return jobs.Outcome("failed", message=refusal.message)
     except (OperationalError, InterfaceError):
+        raise
+    except SystemExit:
+        claim.release(blame=False)
         raise
     except Exception as error:
         logger.exception("Run %s: the search broke down", run.uid)

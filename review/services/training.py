@@ -18,7 +18,7 @@ from mlcore import api
 from mlcore.errors import Conflict, InvalidInput
 from mlcore.registry import get_system
 from review.models import Dataset, ModelVersion, Run
-from review.services import datasets, jobs, registry, runs
+from review.services import datasets, jobs, registry, room, runs
 from review.services.versions import artifact_of, current
 
 DEFAULT_SEED = 1
@@ -57,9 +57,11 @@ def request_training(
     Raises:
         InvalidInput: Unknown system, preset or setting, or nothing to learn from.
         Conflict: The campaign trains this system already.
+        NoRoom: Too little of the disk is free.
     """
     get_system(system).config(preset, overrides or {})
     datasets.check(campaign, label_catalogues=label_catalogues, searched=searched)
+    room.require_for_training()
     config = {
         "preset": preset,
         "overrides": overrides or {},
@@ -101,6 +103,7 @@ def execute(run_pk: int, worker: str) -> list[Run]:
 
 
 def _train(run: Run) -> list[Run]:
+    room.require_for_training()
     dataset = _dataset(run)
     outcome = jobs.follow(run, _job(run, dataset), share=(_FROZEN, _TRAINED))
     if outcome.end != "done":

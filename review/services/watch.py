@@ -220,9 +220,7 @@ def _neglect(seen: Watched) -> list[Trouble]:
     if installation.mail_goes_nowhere() and not settings.INSECURE_HTTP:
         found.append(
             Trouble(
-                _(
-                    "Mails only go to the log, so nobody can reset a password. Set EMAIL_BACKEND and its server."
-                ),
+                _("Mails only go to the log: nobody can reset a password. Set EMAIL_BACKEND and its server."),
                 is_grave=False,
             )
         )

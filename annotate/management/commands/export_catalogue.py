@@ -8,6 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from annotate.models import Catalogue
 from annotate.services import exports
+from annotate.services.disk import full_in_words
+from mlcore.errors import NoRoom
 
 WRITERS = {".csv": exports.csv_lines, ".geojson": exports.geojson_chunks}
 
@@ -29,6 +31,13 @@ class Command(BaseCommand):
         except (Catalogue.DoesNotExist, ValidationError) as error:
             raise CommandError(f"There is no catalogue {options['uid']}.") from error
         export = writer(catalogue)
-        with path.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(export.chunks)
+        half_done = path.with_name(f"{path.name}.half-done")
+        try:
+            with full_in_words(f"Writing {path}"), half_done.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(export.chunks)
+            half_done.replace(path)
+        except NoRoom as error:
+            raise CommandError(error.message) from error
+        finally:
+            half_done.unlink(missing_ok=True)
         self.stdout.write(f"{export.count} features of {catalogue} in {path}")
