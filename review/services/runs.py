@@ -29,6 +29,7 @@ from django.utils.translation import gettext as _
 from structlog.contextvars import bound_contextvars
 
 from annotate.models import Campaign, Participant
+from annotate.services.liveness import unheard
 from mlcore.errors import Cancelled, Conflict, TektiteError
 from review.models import Run, RunEvent, RunWindow
 
@@ -155,8 +156,13 @@ def finish(run: Run, **fields: object) -> bool:
     return _end(run, (Run.State.RUNNING,), Run.State.FINISHED, stage=_("Finished"), progress=1.0, **fields)
 
 
-def lose(run: Run, why: str) -> bool:
+def lose(run: Run, why: str, *, blame: bool = True) -> bool:
     """This attempt's worker or process is gone: queue the run again, unless that has helped too seldom.
+
+    Args:
+        run: As this attempt knows it.
+        why: A sentence.
+        blame: Whether it counts, because the run may be what ended them.
 
     Returns:
         Whether it waits again, so that the caller enqueues it.
@@ -168,7 +174,8 @@ def lose(run: Run, why: str) -> bool:
         row = rows.filter(pk=run.pk, attempt=run.attempt, state=Run.State.RUNNING).first()
         if row is None:
             return False
-        setbacks = 1 if row.progress >= row.reached + FURTHER else row.setbacks + 1
+        before = 0 if row.progress >= row.reached + FURTHER else row.setbacks
+        setbacks = before + int(blame)
         if setbacks >= MAX_SETBACKS:
             tries = _(
                 "%(why)s That was attempt %(attempt)d, and the last %(n)d got no further; "
@@ -179,6 +186,13 @@ def lose(run: Run, why: str) -> bool:
         _queue_again(row, setbacks)
         log(run, _("%(why)s It goes on as attempt %(next)d.") % {"why": why, "next": run.attempt + 1})
     return True
+
+
+def let_go(run: Run) -> None:
+    """This worker was told to end: the run waits again at once, unless others are searching it too."""
+    searched = run.windows.filter(state=RunWindow.State.CLAIMED)
+    if not searched.exclude(unheard("claimed_at")).exists():
+        lose(run, _("Its worker was stopped."), blame=False)
 
 
 def beat_or_stop(run: Run, *, stage: str) -> None:
@@ -200,6 +214,10 @@ def guarded(run: Run) -> Iterator[None]:
         except (OperationalError, InterfaceError):
             # Nothing can be written now. The heartbeat grows old, and the run goes on elsewhere or later.
             logger.exception("Run %s was let go: the database does not answer", run.uid)
+        except SystemExit:
+            # So Celery ends the children of a worker that is told to quit.
+            let_go(run)
+            raise
         except Exception as error:
             logger.exception("Run %s failed", run.uid)
             fail(run, unforeseen(error))

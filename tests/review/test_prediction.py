@@ -1,9 +1,11 @@
 """Prediction in windows by any number of workers; a script plays the network (see test_loop)."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
@@ -16,7 +18,7 @@ from annotate.services.participants import participant_of
 from mlcore import api
 from mlcore.errors import Conflict, InvalidInput
 from review.models import ModelVersion, Run, RunWindow, Subject
-from review.services import classifications, prediction, proposals, reaper, runs, windows
+from review.services import classifications, jobs, prediction, proposals, reaper, runs, windows
 from review.services.policies import candidates
 from tests.review.conftest import Play
 
@@ -172,6 +174,27 @@ def test_a_machine_that_cannot_search_leaves_it_to_the_others(run: Run, script: 
     prediction.execute(run.pk, "two")
     run.refresh_from_db()
     assert (run.state, run.error) == ("failed", "The raster is not mounted here.")
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_a_worker_that_is_stopped_gives_back_its_windows_and_others_go_on(
+    run: Run, script: Play, monkeypatch: pytest.MonkeyPatch, others: bool
+):
+    script("time.sleep(600)")
+    shared = runs.claim(run.pk, "one") if others else run
+    if others:
+        windows.take(shared, "one", 3)
+
+    def is_told_to_end(seconds: float) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as stopping, pytest.raises(SystemExit):
+        stopping.setattr(jobs, "time", SimpleNamespace(monotonic=time.monotonic, sleep=is_told_to_end))
+        prediction.execute(run.pk, "two")
+    run.refresh_from_db()
+    assert run.state == ("running" if others else "queued")
+    assert windows.searchers(run) == (["one"] if others else [])
+    assert not run.windows.filter(setbacks__gt=0).exists()
 
 
 def test_a_worker_that_comes_later_is_asked_to_join(run: Run):

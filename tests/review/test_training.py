@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
@@ -307,6 +308,25 @@ def test_the_last_things_of_a_process_that_is_killed_afterwards_count(request_ru
     training.execute(run.pk, "w")
     run.refresh_from_db()
     assert run.state == "finished"
+
+
+def test_a_worker_that_is_stopped_leaves_the_run_waiting_and_without_a_blemish(
+    request_run: Request, script: Play, monkeypatch: pytest.MonkeyPatch
+):
+    script("(out / 'pid').write_text(str(os.getpid()))\ntime.sleep(600)")
+    run = request_run()
+
+    def is_told_to_end(seconds: float) -> None:
+        if pid_in(run):
+            raise SystemExit
+
+    with monkeypatch.context() as stopping, pytest.raises(SystemExit):
+        stopping.setattr(jobs, "time", SimpleNamespace(monotonic=time.monotonic, sleep=is_told_to_end))
+        training.execute(run.pk, "w")
+    run.refresh_from_db()
+    assert (run.state, run.attempt, run.setbacks) == ("queued", 1, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid_in(run) or 0, 0)
 
 
 def test_a_process_told_to_end_by_somebody_else_is_tried_again(request_run: Request, script: Play):

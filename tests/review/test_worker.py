@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from annotate.models import Campaign, Catalogue, User
 from annotate.services.participants import participant_of
 from review import tasks
 from review.models import ModelVersion, Run
-from review.services import reaper, training
+from review.services import reaper, runs, training
 from review.services.labels import REGION
 from webapp.celery import app
 from webapp.logging_tasks import LoggedTask
@@ -101,6 +102,26 @@ def test_it_works_from_a_message_to_proposals(
     assert Campaign.objects.get(pk=region.pk).proposals == predicting.catalogue is not None
 
 
+def test_a_worker_that_is_told_to_quit_leaves_its_run_waiting(
+    worker: subprocess.Popen[bytes], broker: str, region: Campaign, truth: Catalogue, tmp_path: Path
+):
+    run = training.request_training(
+        campaign=region,
+        requested_by=None,
+        overrides={**TINY, "steps": 1_000_000},
+        label_catalogues=[truth],
+        searched=REGION,
+    )
+    with app.connection_for_write(broker) as link:
+        tasks.train_task.apply_async((run.pk,), connection=link)
+    wait_for(lambda: run.events.filter(kind="metric").exists(), tmp_path / "worker.log")
+    worker.send_signal(signal.SIGQUIT)
+    worker.wait(60)
+    run.refresh_from_db()
+    assert (run.state, run.attempt, run.setbacks) == ("queued", 1, 0)
+    assert (runs.folder_of(run) / "checkpoint" / "state.pt").is_file()
+
+
 def test_what_is_asked_while_the_queue_is_away_is_kept_and_found_again(
     region: Campaign,
     truth: Catalogue,
@@ -127,12 +148,17 @@ def test_what_is_asked_while_the_queue_is_away_is_kept_and_found_again(
 
 def wait_until_ended(campaign: Campaign, log: Path) -> Run:
     """The prediction that follows the training, once it has ended well."""
+    predictions = Run.objects.filter(campaign=campaign, verb="predict", state="finished")
+    wait_for(predictions.exists, log)
+    return predictions.get()
+
+
+def wait_for(what: Callable[[], bool], log: Path) -> None:
     until = time.monotonic() + 200
     while time.monotonic() < until:
-        failed = Run.objects.filter(campaign=campaign, state="failed").first()
+        failed = Run.objects.filter(state="failed").first()
         assert failed is None, f"{failed.error}\n{log.read_text()[-3000:]}"
-        done = Run.objects.filter(campaign=campaign, verb="predict", state="finished").first()
-        if done:
-            return done
+        if what():
+            return
         time.sleep(0.2)
     raise AssertionError(f"Nothing came of it.\n{log.read_text()[-3000:]}")
