@@ -100,7 +100,7 @@ class Site:
             for name, command in service_commands(self.environment).items():
                 if self._services is None or name in self._services:
                     self.add(name, command)
-            self.wait_until_up(*self.components)
+            self._wait_for_the_first_time()
             self._supervisor.start()
         except BaseException:
             self.close()
@@ -170,6 +170,17 @@ class Site:
         for name in names:
             component = self.components[name]
             until(f"{name} is up", component.is_ready, explain=self.last_words)
+
+    def _wait_for_the_first_time(self) -> None:
+        """As wait_until_up, but what dies now would die again."""
+
+        def has_begun(component: Component) -> bool:
+            if not component.is_alive():
+                raise TektiteError(f"{component.name} ended as it began.\n{component.last_words()}")
+            return component.is_ready()
+
+        for name, component in self.components.items():
+            until(f"{name} is up", lambda c=component: has_begun(c), explain=self.last_words)
 
     def last_words(self, *names: str) -> str:
         """The ends of the logs, for complaints."""

@@ -11,8 +11,8 @@ from rig.inside import reach
 from rig.shell import what_is_missing
 from rig.site import Site
 
-# Who is killed is given up for lost after 12 seconds instead of 40.
-IMPATIENT = {"HEARTBEAT_S": "3"}
+# Who is killed is given up for lost after 8 seconds instead of 40.
+IMPATIENT = {"HEARTBEAT_S": "2"}
 
 
 @pytest.fixture(scope="package")

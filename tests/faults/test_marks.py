@@ -10,7 +10,7 @@ from django.db import connection
 from django.urls import reverse
 
 from annotate.models import Campaign, Mark, MarkRevision, Role, User
-from annotate.services import campaigns
+from annotate.services import members
 from rig.ground import Ground
 from rig.people import NO_ANSWER, Person
 from rig.site import Site
@@ -64,7 +64,7 @@ def drawers(site: Site, place: Ground) -> Iterator[list[Drawer]]:
     """Several people at it, each on a tile of their own."""
     people = [User.objects.create_user(f"drawer {number}") for number in range(DRAWERS)]
     for user in people:
-        campaigns.add_member(campaign=place.campaign, who=user.username, role=Role.ANNOTATOR)
+        members.add_member(campaign=place.campaign, who=user.username, role=Role.ANNOTATOR)
     at_it = [Drawer(Person.signed_in(user, site), place.campaign) for user in people]
     for drawer in at_it:
         drawer.start()
