@@ -47,6 +47,8 @@ class Mark(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    # No column: whether this was stored before, and has now been sent once more.
+    is_repeat = False
 
     objects = MarkQuerySet.as_manager()
 

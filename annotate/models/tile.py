@@ -51,9 +51,25 @@ class Tile(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["campaign", "number"], name="tile_number_once"),
         ]
+        indexes = [
+            # Hand-outs read on from the first tile that nobody has begun.
+            models.Index(
+                fields=["campaign", "number"], name="tile_open_by_number", condition=Q(settled_at=None)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Tile {self.number} of {self.campaign}"
+
+
+def is_holding() -> Q:
+    """Of a visit: see VisitQuerySet.holding."""
+    return Q(state=Visit.State.SUBMITTED) | Q(state=Visit.State.LEASED, lease_expires_at__gt=timezone.now())
+
+
+def was_taken_away() -> Q:
+    """Of a visit: see VisitQuerySet.taken_away."""
+    return Q(state=Visit.State.RETURNED, ending__in=(Visit.Ending.RAN_OUT, Visit.Ending.RELEASED))
 
 
 class VisitQuerySet(models.QuerySet["Visit"]):
@@ -62,15 +78,11 @@ class VisitQuerySet(models.QuerySet["Visit"]):
 
     def holding(self) -> Self:
         """Those that keep a place on their tile: submitted, or leased and not yet expired."""
-        return self.filter(
-            Q(state=Visit.State.SUBMITTED) | Q(state=Visit.State.LEASED, lease_expires_at__gt=timezone.now())
-        )
+        return self.filter(is_holding())
 
     def taken_away(self) -> Self:
         """Those that ended without their owner's wish."""
-        return self.filter(
-            state=Visit.State.RETURNED, ending__in=(Visit.Ending.RAN_OUT, Visit.Ending.RELEASED)
-        )
+        return self.filter(was_taken_away())
 
 
 class Visit(models.Model):

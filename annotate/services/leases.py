@@ -6,19 +6,24 @@ leased one until its lease runs out; that is looked at when somebody asks, never
 Locks are taken in one order, participant, campaign, tile, visit, so that nobody waits in a circle.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign, Participant, Tile, Visit
+from annotate.models.tile import is_holding, was_taken_away
 from annotate.services import consensus
 from annotate.services.names import clean_label
 from mlcore.errors import Conflict, NotAllowed
+
+# More people than this at the same moment wait for each other where they could have gone on.
+_LOOKED_AT = 64
 
 
 @transaction.atomic
@@ -38,8 +43,8 @@ def _resumed(campaign: Campaign, participant: Participant) -> Visit | None:
     leased = Visit.objects.filter(
         tile__campaign=campaign, participant=participant, state=Visit.State.LEASED
     ).order_by("-leased_at", "-pk")
-    for visit in leased.values_list("pk", flat=True):
-        locked = lock(visit)
+    for visit_pk, tile_pk in leased.values_list("pk", "tile"):
+        locked = lock(visit_pk, tile_pk)
         if _has_place(locked):
             return _renew(locked)
         end(locked, Visit.Ending.RAN_OUT)
@@ -48,37 +53,78 @@ def _resumed(campaign: Campaign, participant: Participant) -> Visit | None:
 
 def _fresh(campaign: Campaign, participant: Participant) -> Visit | None:
     """A visit to a tile with a free place: a new one, else one that was once taken from the person."""
+    unlocked = Tile.objects.select_for_update(skip_locked=True, no_key=True).open()
+    for tile_pk, had_before in _in_order(campaign, participant):
+        tile = unlocked.filter(pk=tile_pk).first()
+        if tile is not None and _has_room(tile, campaign):
+            return _begun(tile, participant, campaign, had_before=had_before)
+    return _last_place(campaign, participant)
+
+
+def _has_room(tile: Tile, campaign: Campaign) -> bool:
+    """Whether the locked tile has a place left: those counted before it was locked may be gone."""
+    return tile.settled_at is None and tile.visits.holding().count() < campaign.redundancy
+
+
+def _last_place(campaign: Campaign, participant: Participant) -> Visit | None:
+    """Looks at every tile, and waits for those that others have locked: they may have a second place."""
     full: set[int] = set()
     while True:
         free = open_to(campaign, participant).exclude(pk__in=full)
-        # A tile locked by somebody else may still have a second place: where only such are left, wait.
-        tile = (
-            free.select_for_update(skip_locked=True, of=("self",), no_key=True).first()
-            or free.select_for_update(of=("self",), no_key=True).first()
-        )
+        tile = free.select_for_update(of=("self",), no_key=True).first()
         if tile is None:
             return None
-        # The places were counted before the row was locked; they are sure only now.
-        if tile.settled_at is None and tile.visits.holding().count() < campaign.redundancy:
-            return _begun(tile, participant)
+        if _has_room(tile, campaign):
+            had_before = tile.visits.filter(participant=participant).exists()
+            return _begun(tile, participant, campaign, had_before=had_before)
         full.add(tile.pk)
 
 
-def _begun(tile: Tile, participant: Participant) -> Visit:
-    """The person's visit to the locked tile, leased; with all marks of it where there was one before."""
-    visit, _made = Visit.objects.update_or_create(
-        tile=tile,
-        participant=participant,
-        defaults={
-            "state": Visit.State.LEASED,
-            "ending": "",
-            "return_reason": "",
-            "released_by": None,
-            "leased_at": timezone.now(),
-            "lease_expires_at": _lease_end(tile.campaign),
-        },
+def _in_order(campaign: Campaign, participant: Participant) -> Iterator[tuple[int, bool]]:
+    """Tiles of open_to in its order, some dozens, each with whether the person had it before.
+
+    Counted from the visits: of the tiles that nobody has begun, thousands in a young campaign, only the
+    first are looked at, and those only when they are needed. A tile begun between the two looks is missed.
+    """
+    places = (
+        Visit.objects.filter(tile__campaign=campaign, tile__settled_at=None)
+        .values("tile")
+        .annotate(
+            n_submitted=Count("pk", filter=Q(state=Visit.State.SUBMITTED)),
+            n_holding=Count("pk", filter=is_holding()),
+            n_mine=Count("pk", filter=Q(participant=participant)),
+            n_taken=Count("pk", filter=Q(participant=participant) & was_taken_away()),
+        )
+        .filter(n_holding__lt=campaign.redundancy, n_mine=F("n_taken"))
+        .order_by("n_taken", "-n_submitted", "-n_holding", "tile__number")
+        .values_list("n_taken", "n_holding", "tile__number", "tile")[:_LOOKED_AT]
     )
-    return visit
+    begun = list(places)
+    yield from ((tile, False) for taken, holding, _number, tile in begun if holding and not taken)
+    nobodys = campaign.tiles.open().filter(~Exists(Visit.objects.filter(tile=OuterRef("pk"))))
+    untouched = [
+        *nobodys.order_by("number").values_list("number", "pk")[:_LOOKED_AT],
+        *((number, tile) for taken, holding, number, tile in begun if not holding and not taken),
+    ]
+    yield from ((tile, False) for _number, tile in sorted(untouched))
+    yield from ((tile, True) for taken, _holding, _number, tile in begun if taken)
+
+
+def _begun(tile: Tile, participant: Participant, campaign: Campaign, *, had_before: bool) -> Visit:
+    """The person's visit to the locked tile, leased; with all marks of it where there was one before."""
+    lease = {
+        "state": Visit.State.LEASED,
+        "ending": "",
+        "return_reason": "",
+        "released_by": None,
+        "leased_at": timezone.now(),
+        "lease_expires_at": _lease_end(campaign),
+    }
+    tile.campaign = campaign
+    if not had_before:
+        return Visit.objects.create(tile=tile, participant=participant, **lease)
+    tile.visits.filter(participant=participant).update(**lease)
+    return tile.visits.select_related("tile__campaign").get(participant=participant)
 
 
 def open_to(campaign: Campaign, participant: Participant) -> QuerySet[Tile]:
@@ -116,10 +162,9 @@ def why_nothing(*, campaign: Campaign, participant: Participant) -> str:
     return "waiting" if wanting.exists() else "finished"
 
 
-def lock(visit_pk: int) -> Visit:
-    """The visit with its tile locked, then itself; to be called in a transaction."""
-    tile_pk = Visit.objects.values_list("tile_id", flat=True).get(pk=visit_pk)
-    Tile.objects.select_for_update(no_key=True).get(pk=tile_pk)
+def lock(visit_pk: int, tile_pk: int) -> Visit:
+    """The visit with its tile locked, then itself; to be called in a transaction. A visit keeps its tile."""
+    Tile.objects.select_for_update(no_key=True).values_list("pk").get(pk=tile_pk)
     return (
         Visit.objects.select_for_update(of=("self",), no_key=True)
         .select_related("tile__campaign", "participant", "released_by__user")
@@ -183,7 +228,7 @@ def _lease_lost(visit: Visit) -> Conflict:
 @transaction.atomic
 def extend(visit: Visit) -> Visit:
     """The visit with a full lease from now on."""
-    locked = lock(visit.pk)
+    locked = lock(visit.pk, visit.tile_id)
     hold(locked)
     return _renew(locked)
 
@@ -191,7 +236,7 @@ def extend(visit: Visit) -> Visit:
 @transaction.atomic
 def give_back(visit: Visit, reason: str) -> Visit:
     """Return the tile undone; somebody else will get it, this person never again."""
-    locked = lock(visit.pk)
+    locked = lock(visit.pk, visit.tile_id)
     if locked.state == Visit.State.SUBMITTED:
         raise Conflict(
             _("Tile %(number)d is submitted; undo that first.") % {"number": locked.tile.number},
@@ -217,7 +262,7 @@ def submit(visit: Visit, empty: bool) -> Visit:
     Raises:
         Conflict: It is called empty though marks stand on it; or the place was lost.
     """
-    locked = lock(visit.pk)
+    locked = lock(visit.pk, visit.tile_id)
     if locked.state == Visit.State.SUBMITTED:
         return locked
     hold(locked)
@@ -250,7 +295,7 @@ def reopen(visit: Visit) -> Visit:
     """
     Participant.objects.select_for_update(no_key=True).get(pk=visit.participant_id)
     consensus.lock_campaign(visit.tile.campaign_id)
-    locked = lock(visit.pk)
+    locked = lock(visit.pk, visit.tile_id)
     if locked.state == Visit.State.LEASED:
         return locked
     if locked.state == Visit.State.RETURNED:

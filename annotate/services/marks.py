@@ -32,7 +32,6 @@ def _state(mark: Mark) -> dict[str, object]:
     return {name: getattr(mark, name) for name in CHANGEABLE} | {"deleted": mark.deleted_at is not None}
 
 
-@transaction.atomic
 def draw(
     *,
     visit: Visit,
@@ -51,29 +50,34 @@ def draw(
         InvalidInput: It is no circle on this body, or lies outside the campaign's region.
         Conflict: The visit may not be written to, or the uid belongs to another visit's mark.
     """
-    locked = leases.lock(visit.pk)
-    if known := Mark.objects.filter(uid=uid).first():
-        return _same(known, locked)
-    leases.hold(locked)
-    lon, lat = _checked_circle(locked.tile, lon, lat, diameter_m)
     mark = Mark(
         uid=uid,
-        visit=locked,
         lon=lon,
         lat=lat,
         diameter_m=diameter_m,
-        rim_points=_checked_points(rim_points),
+        rim_points=rim_points,
         uncertain=uncertain,
-        geom=rim(lon, lat, diameter_m, locked.tile.campaign.body),
         basemap=basemap,
         view=view or {},
     )
     try:
-        with transaction.atomic():
-            mark.save()
+        return _stored(mark, visit)
     except IntegrityError:
         # Stored under another visit's lock in this very moment.
-        return _same(Mark.objects.get(uid=uid), locked)
+        return _same(Mark.objects.get(uid=uid), visit)
+
+
+@transaction.atomic
+def _stored(mark: Mark, visit: Visit) -> Mark:
+    locked = leases.lock(visit.pk, visit.tile_id)
+    if known := Mark.objects.filter(uid=mark.uid).first():
+        return _same(known, locked)
+    leases.hold(locked)
+    mark.visit = locked
+    mark.lon, mark.lat = _checked_circle(locked.tile, mark.lon, mark.lat, mark.diameter_m)
+    mark.rim_points = _checked_points(mark.rim_points)
+    mark.geom = rim(mark.lon, mark.lat, mark.diameter_m, locked.tile.campaign.body)
+    mark.save(force_insert=True)
     _remember(mark, MarkRevision.Action.CREATE)
     return mark
 
@@ -83,6 +87,7 @@ def _same(mark: Mark, visit: Visit) -> Mark:
         raise Conflict(
             _("This mark's identifier is in use elsewhere; draw it again under a new one."), code="uid_taken"
         )
+    mark.is_repeat = True
     return mark
 
 
@@ -159,7 +164,7 @@ def _revise(
     *,
     must_be_deleted: bool,
 ) -> Mark:
-    visit = leases.lock(mark.visit_id)
+    visit = leases.lock(mark.visit_id, mark.visit.tile_id)
     current = Mark.objects.select_related("visit__tile__campaign").get(pk=mark.pk)
     current.visit = visit
     if current.version == version + 1 and _was_made(current, action, apply):

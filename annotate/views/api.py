@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from annotate import access, answers, serializers
-from annotate.models import Basemap, Campaign, Mark
+from annotate.models import Basemap, Campaign
 from annotate.services import consensus, leases, marks, preferences, workbench
 from annotate.services.basemaps import missing_file, value_at
 from annotate.services.features import in_view, read_bbox
@@ -73,7 +73,7 @@ def visit_submit(request: Request, uid: UUID) -> Response:
     following = workbench.next_tile(campaign=submitted.tile.campaign, participant=submitted.participant)
     return Response(
         {
-            "submitted": workbench.visit_json(submitted),
+            "submitted": workbench.visit_json(submitted, following["progress"]["tiles"]),
             "next": following["visit"],
             "reason": following["reason"],
             "progress": following["progress"],
@@ -123,9 +123,8 @@ def visit_marks(request: Request, uid: UUID) -> Response:
     visit = access.get_visit(request, uid)
     given = _given(serializers.DrawSerializer, request.data)
     given["basemap"] = _layer(visit.tile.campaign, given["basemap"])
-    is_known = Mark.objects.filter(uid=given["uid"]).exists()
     mark = marks.draw(visit=visit, **given)
-    return Response(marks.as_json(mark), status=200 if is_known else 201)
+    return Response(marks.as_json(mark), status=200 if mark.is_repeat else 201)
 
 
 def _layer(campaign: Campaign, uid: UUID | None) -> Basemap | None:
