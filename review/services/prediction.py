@@ -112,7 +112,6 @@ def execute(run_pk: int, worker: str) -> list[Run]:
     if run is None:
         return []
     with runs.guarded(run):
-        room.require_for_prediction()
         return _search(run, worker)
     return []
 
@@ -185,6 +184,7 @@ def _search_batch(run: Run, claim: windows.Claim) -> jobs.Outcome:
         return claim.beat() and runs.heartbeat(run, progress=done / total, stage=stage) is not None
 
     try:
+        room.require_for_prediction()
         return jobs.follow(run, _job(claim), report=False, on_window=claim.write, on_beat=beat)
     except TektiteError as refusal:
         return jobs.Outcome("failed", message=refusal.message)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from annotate.models import Campaign, Catalogue, Participant
 from annotate.services.liveness import beating, patiently
 from mlcore import api
-from mlcore.errors import Conflict, InvalidInput
+from mlcore.errors import Conflict, InvalidInput, TektiteError
 from mlcore.registry import get_system
 from review.models import Dataset, ModelVersion, Run
 from review.services import datasets, jobs, registry, room, runs
@@ -81,12 +81,36 @@ def request_training(
                 config=config,
             )
     except IntegrityError:
-        active = Run.objects.active().filter(campaign=campaign, system=system, verb=Run.Verb.TRAIN).first()
-        raise Conflict(
-            _("This campaign already trains the %(system)s (run %(number)s); wait for its end or cancel it.")
-            % {"system": system.replace("_", " "), "number": active.number if active else "?"},
-            code="already_training",
-        ) from None
+        just_ended = _("Another training has just ended; ask again.")
+        raise Conflict(_already_training(campaign, system) or just_ended, code="already_training") from None
+
+
+def obstacle(
+    *,
+    campaign: Campaign,
+    system: str = "crater_detector",
+    label_catalogues: Sequence[Catalogue] = (),
+    searched: str = datasets.TILES,
+) -> str:
+    """Why a training with these labels could not begin now, for the page beside the button; empty if it can."""
+    if sentence := _already_training(campaign, system):
+        return sentence
+    try:
+        datasets.check(campaign, label_catalogues=label_catalogues, searched=searched)
+        room.require_for_training()
+    except TektiteError as refusal:
+        return refusal.message
+    return ""
+
+
+def _already_training(campaign: Campaign, system: str) -> str:
+    active = Run.objects.active().filter(campaign=campaign, system=system, verb=Run.Verb.TRAIN).first()
+    if active is None:
+        return ""
+    sentence = _(
+        "This campaign already trains the %(system)s (run %(number)s); wait for its end or cancel it."
+    )
+    return sentence % {"system": system.replace("_", " "), "number": active.number}
 
 
 def execute(run_pk: int, worker: str) -> list[Run]:

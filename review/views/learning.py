@@ -1,5 +1,6 @@
 """Pages of models and runs: what has been learnt, what is being learnt, and the buttons."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
@@ -15,7 +16,7 @@ from mlcore.split import SIDES
 from review import access
 from review.models import ModelVersion, Run
 from review.serializers import run_out
-from review.services import datasets, lessons, scores, standing
+from review.services import datasets, lessons, scores, standing, training
 from review.services.labels import REGION
 
 RUNS_SHOWN = 30
@@ -52,12 +53,19 @@ def _what_can_start(
 ) -> dict[str, object]:
     """What the two forms offer: labels and presets for a training, versions and rasters for a prediction."""
     seen = Campaign.objects.visible_to(request.user)
+    last, catalogues = _last_choice(campaign), _label_catalogues(campaign, seen)
+    ticked = [catalogue for catalogue in catalogues if str(catalogue.uid) in last["label_catalogues"]]
     own = {version.pk for version in versions}
     return {
         "labels": datasets.preview(campaign),
         "presets": get_system(lessons.SYSTEM).presets,
-        "catalogues": _label_catalogues(campaign, seen),
-        "last": _last_choice(campaign),
+        "obstacle": training.obstacle(
+            campaign=campaign,
+            label_catalogues=ticked,
+            searched=REGION if ticked and last["whole_region"] else datasets.TILES,
+        ),
+        "catalogues": catalogues,
+        "last": last,
         "foreign_versions": ModelVersion.objects.filter(
             campaign__in=seen, campaign__body=campaign.body, is_current=True
         )
@@ -85,7 +93,7 @@ def _label_catalogues(campaign: Campaign, seen: QuerySet[Campaign]) -> QuerySet[
     )
 
 
-def _last_choice(campaign: Campaign) -> dict[str, object]:
+def _last_choice(campaign: Campaign) -> dict[str, Any]:
     """What the last training learnt from besides people's work: most likely the next one's too."""
     last = campaign.runs.filter(verb=Run.Verb.TRAIN).order_by("-number").first()
     config = last.config if last else {}

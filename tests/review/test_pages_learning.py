@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from annotate.models import Campaign, Catalogue, Membership, Role, User
 from annotate.services.features import add_features
@@ -188,6 +190,23 @@ class TestModels:
         assert "The first training leaves version 1" in text
         assert "Nothing has run here yet" in text
         assert "There is no version to predict with yet" in text
+
+    def test_leads_read_what_a_training_would_use_and_why_it_cannot_begin(
+        self, campaign: Campaign, client_of: ClientOf, lead: User, reviewer: User
+    ):
+        text = page(client_of(lead), "models", campaign)
+        assert "Searched tiles</dt><dd>0" in text
+        assert "elevation model" in re.search(r'id="obstacle"><span>(.*?)</span>', text)[1]
+        Run.objects.create(campaign=campaign, number=1, system="crater_detector", verb="train")
+        assert "already trains the crater detector (run 1)" in page(client_of(lead), "models", campaign)
+        assert 'id="obstacle"' not in page(client_of(reviewer), "models", campaign)
+
+    def test_a_run_that_does_not_get_on_says_so_in_the_list(
+        self, campaign: Campaign, client_of: ClientOf, lead: User
+    ):
+        Run.objects.create(campaign=campaign, number=1, system="crater_detector", verb="train", attempt=1,
+                           state="running", heartbeat_at=timezone.now() - timedelta(seconds=30))  # fmt: skip
+        assert "has not been heard of for 3" in page(client_of(lead), "models", campaign)
 
     def test_a_version_that_could_not_be_scored_says_why(
         self,
