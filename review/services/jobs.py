@@ -73,7 +73,8 @@ class _Follower:
         if not events:
             return
         with transaction.atomic():
-            runs.report(self.run, [row for row in map(self._row, events) if row])
+            if rows := [row for row in map(self._row, events) if row]:
+                runs.report(self.run, rows)
             for event in events:
                 if event["kind"] == "window" and self.on_window:
                     self.on_window(event["index"], event["detections"])

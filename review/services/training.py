@@ -92,7 +92,7 @@ def obstacle(
     label_catalogues: Sequence[Catalogue] = (),
     searched: str = datasets.TILES,
 ) -> str:
-    """Why a training with these labels could not begin now, for the page beside the button; empty if it can."""
+    """Why a training with these labels could not begin now, for beside the button; empty if it can."""
     if sentence := _already_training(campaign, system):
         return sentence
     try:
