@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 from mlcore.errors import TektiteError
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = {"postgresql-postgis", "redis-server"}
+PACKAGES = frozenset({"postgresql-postgis", "redis-server"})
 _LIBRARIES = "".join(f". {ROOT}/bin/lib/{name}.sh; " for name in ("common", "install", "servers", "services"))
 # The commands of bin/lib/services.sh, printed instead of started.
 _PRINT_SERVICES = r'serve() { printf "%s\0" "$@"; printf "\0"; }; keep_logs_small() { :; }; start_services'
@@ -64,7 +64,7 @@ def service_commands(environment: Mapping[str, str]) -> dict[str, list[str]]:
     return {name: command for name, *command in (record.split("\0") for record in records if record)}
 
 
-def what_is_missing() -> str:
-    """Why no server can be started here, in a sentence; empty where everything is there."""
-    missing = PACKAGES & set(bash("missing_packages run", surroundings()).split())
+def what_is_missing(wanted: Set[str] = PACKAGES) -> str:
+    """Why the servers of these packages cannot be started here, in a sentence; empty where they can."""
+    missing = wanted & set(bash("missing_packages run", surroundings()).split())
     return f"{', '.join(sorted(missing))} is not installed here: bin/test installs it." if missing else ""

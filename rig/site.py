@@ -34,6 +34,7 @@ class Site:
     Args:
         services: Those of bin/lib/services.sh to be started; all where None.
         environment: Added to the services'.
+        database_url: Of a database that is migrated already; a durable cluster of its own where None.
         network: Where PostgreSQL and Redis listen too, with passwords; on sockets alone where None.
 
     Attributes:
@@ -49,6 +50,7 @@ class Site:
         *,
         services: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
+        database_url: str | None = None,
         network: Network | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tektite-rig-", dir="/tmp"))
@@ -74,7 +76,11 @@ class Site:
         self.environment |= environment or {}
         self.postgres = Postgres("postgres", self.environment, self.logs / "postgres.log")
         self.redis = Redis("redis", self.environment, self.logs / "redis.log")
-        self.components: dict[str, Component] = {"postgres": self.postgres, "redis": self.redis}
+        self.components: dict[str, Component] = {"redis": self.redis}
+        if database_url is None:
+            self.components = {"postgres": self.postgres, **self.components}
+        else:
+            self.environment["DATABASE_URL"] = database_url
         self.troubles: list[str] = []
         self._services = services
         self._held: set[str] = set()
@@ -86,17 +92,14 @@ class Site:
         try:
             for name in ("log", "media", "static"):
                 (self.folder / name).mkdir()
-            self.postgres.start()
-            if self._network is not None:
-                self.postgres.admit(self._network.subnet, self._password)
+            if "postgres" in self.components:
+                self._make_database()
             self.redis.start()
             self.environment = {
-                "DATABASE_URL": self.postgres.url,
                 "REDIS_URL": self.redis.cache_url,
                 "CELERY_BROKER_URL": self.redis.broker_url,
                 **self.environment,
             }
-            manage("migrate", "--noinput", "--verbosity", "0", environment=self.environment)
             for name, command in service_commands(self.environment).items():
                 if self._services is None or name in self._services:
                     self.add(name, command)
@@ -196,6 +199,13 @@ class Site:
                 if any(str(self.folder) in word for word in about):
                     found.append(f"{process.pid}: {' '.join(process.cmdline())}")
         return found
+
+    def _make_database(self) -> None:
+        self.postgres.start()
+        if self._network is not None:
+            self.postgres.admit(self._network.subnet, self._password)
+        self.environment.setdefault("DATABASE_URL", self.postgres.url)
+        manage("migrate", "--noinput", "--verbosity", "0", environment=self.environment)
 
     def _listening(self, network: Network) -> dict[str, str]:
         """What makes the servers listen on the network, and the addresses under which they do."""

@@ -111,9 +111,9 @@ def region(media: Path, tmp_path: Path, lead: User, reviewer: User) -> Region:
 
 
 @pytest.fixture(autouse=True)
-def work_at_once(tmp_path: Path, region: Region) -> Iterator[None]:
+def work_at_once(region: Region) -> Iterator[None]:
     """Nothing runs where it is enqueued: workers do it."""
-    with real_workers(tmp_path):
+    with real_workers():
         yield
 
 
