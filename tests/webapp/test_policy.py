@@ -8,6 +8,7 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
+from pytest_django import Settings
 
 from annotate.models import AccessChange, User
 from tests.webapp.test_urls_by_role import MATRIX, STAFF, Place, place  # noqa: F401 - a fixture
@@ -89,6 +90,35 @@ def test_nothing_inline_and_all_headers_everywhere(
                     wrong.append(f"{address}: a nonce of another answer")
     assert not wrong, "\n".join(wrong)
     assert html > 60
+
+
+def test_cookies_come_as_they_must(client: Client, stranger: User, settings: Settings) -> None:
+    """Over TLS, as browsers demand of the names that begin with __Host-: Secure, for all paths, no domain."""
+    for name, value in (("SESSION", "__Host-sessionid"), ("CSRF", "__Host-csrftoken")):
+        setattr(settings, f"{name}_COOKIE_NAME", value)
+        setattr(settings, f"{name}_COOKIE_SECURE", True)
+    settings.KNOWN_BROWSER_COOKIE_NAME = "__Host-known"
+    client.get(reverse("account_login"), secure=True)
+    given = {"login": "stranger", "password": "correct horse battery"}
+    client.post(reverse("account_login"), given, secure=True)
+    assert set(client.cookies) >= {"__Host-sessionid", "__Host-csrftoken", "__Host-known"}
+    for name, cookie in client.cookies.items():
+        if name.startswith("__Host-"):
+            assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", ""), name
+            assert cookie["samesite"] == "Lax"
+            # Scripts read the token that they send back, and nothing else.
+            assert bool(cookie["httponly"]) is (name != "__Host-csrftoken")
+
+
+def test_what_was_brought_has_no_address(
+    place: Place,  # noqa: F811
+    client_of: Callable[[User | None], Client],
+) -> None:
+    desk = client_of(place.people[STAFF])
+    stored = (place.elevation.source_path, place.elevation.cog_path)
+    for path in stored:
+        for address in (f"/{path}", f"/media/{path}", f"/static/{path}", f"/static/../{path}"):
+            assert desk.get(address).status_code == 404
 
 
 def lacking(response: object) -> Iterator[str]:

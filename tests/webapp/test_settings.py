@@ -69,6 +69,30 @@ def test_a_local_start_may_use_plain_http():
     assert all(safe.values())
 
 
+def test_cookies_are_bound_to_this_host_over_tls_alone():
+    names = ["SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "KNOWN_BROWSER_COOKIE_NAME"]
+    assert settings_with(*names, **PRODUCTION) == {
+        "SESSION_COOKIE_NAME": "__Host-sessionid",
+        "CSRF_COOKIE_NAME": "__Host-csrftoken",
+        "KNOWN_BROWSER_COOKIE_NAME": "__Host-known",
+    }
+    plain = settings_with(*names, **PRODUCTION, INSECURE_HTTP="1")
+    assert not any(str(name).startswith("__") for name in plain.values())
+    kept = [
+        "SESSION_COOKIE_SAMESITE",
+        "CSRF_COOKIE_SAMESITE",
+        "SESSION_COOKIE_HTTPONLY",
+        "SESSION_COOKIE_AGE",
+    ]
+    assert list(settings_with(*kept, **PRODUCTION).values()) == ["Lax", "Lax", True, 14 * 24 * 3600]
+
+
+def test_no_more_proxies_are_believed_than_there_are():
+    for environment, n in (({}, 0), ({"BEHIND_PROXY": "1"}, 1), ({"TRUSTED_PROXY_COUNT": "2"}, 2)):
+        found = settings_with("ALLAUTH_TRUSTED_PROXY_COUNT", **PRODUCTION, **environment)
+        assert found == {"ALLAUTH_TRUSTED_PROXY_COUNT": n}
+
+
 def test_a_socket_serves_cache_and_queue():
     found = settings_with("CELERY_BROKER_URL", **{**PRODUCTION, "REDIS_URL": "unix:///run/redis.sock?db=1"})
     assert found["CELERY_BROKER_URL"] == "redis+socket:///run/redis.sock?virtual_host=1"
