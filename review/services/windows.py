@@ -13,6 +13,7 @@ A window whose searcher is lost again and again is likely the cause, and ends th
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import ceil
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -26,6 +27,8 @@ from review.models import Run, RunWindow
 from review.services import runs
 
 MAX_SETBACKS = 5
+# For fewer windows it costs more to start a process than it saves to share them.
+LEAST_SHARE = 8
 
 State = RunWindow.State
 
@@ -65,6 +68,9 @@ def take(run: Run, worker: str, size: int) -> Claim | None:
         if runs.state_of(run) != Run.State.RUNNING:
             return None
         pending = RunWindow.objects.filter(run=run, state=State.PENDING)
+        # Who searches together ends together: nobody takes the rest while others are at it.
+        share = ceil(pending.count() / len({worker, *searchers(run)}))
+        size = min(size, max(share, LEAST_SHARE))
         taken = list(pending.select_for_update(skip_locked=True, of=("self",)).order_by("index")[:size])
         RunWindow.objects.filter(pk__in=[window.pk for window in taken]).update(
             state=State.CLAIMED, claim=uid, claimed_by=worker[:200], claimed_at=Now()

@@ -113,6 +113,20 @@ def test_three_workers_at_once_search_every_window_once_and_close_once(
     assert Catalogue.objects.filter(origin=Catalogue.Origin.PREDICTED, run__isnull=False).count() == 1
 
 
+def test_nobody_takes_the_rest_while_others_are_at_it(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(windows, "LEAST_SHARE", 2)
+    shared, n = runs.claim(run.pk, "one"), run.windows.count()
+    alone = windows.take(shared, "one", 1000)
+    assert len(alone.windows) == n
+    alone.release(blame=False)
+    first = windows.take(shared, "one", 4)
+    second = windows.take(shared, "two", 1000)
+    assert len(second.windows) == -(-(n - len(first.windows)) // 2)
+    while windows.take(shared, "one", 1000):
+        pass
+    assert not run.windows.filter(state="pending").exists()
+
+
 def test_of_two_workers_one_is_lost_and_only_its_windows_are_given_back(run: Run):
     shared = runs.claim(run.pk, "one")
     lost, alive = windows.take(shared, "one", 3), windows.take(shared, "two", 3)
