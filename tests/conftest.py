@@ -1,6 +1,9 @@
 """The cast and the ground of all tests."""
 
-from collections.abc import Callable
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -89,3 +92,14 @@ def client_of() -> Callable[[User | None], Client]:
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A real disk of two megabytes, where this machine lets us have one."""
+    with tempfile.TemporaryDirectory(prefix="tektite-disk-") as folder:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder]
+        if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+            pytest.skip("a small disk cannot be mounted here: that needs root.")
+        yield Path(folder)
+        subprocess.run(["umount", "--lazy", folder], check=True)

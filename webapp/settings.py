@@ -224,7 +224,7 @@ STORAGES = {
         else "webapp.storage.ModuleManifestStorage"
     },
 }
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["webapp.uploads.UploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 # Upper limits, named in the refusals.
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=8 * 1024**3)

@@ -1,8 +1,11 @@
 """Refuses an upload by its headers, before a byte of it is read: too large, from nobody, or without room."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
@@ -54,3 +57,25 @@ def _check(request: HttpRequest, length: int) -> None:
     if not request.user.is_authenticated:
         raise SignInNeeded(_("Sign in before you send a file."))
     storage.check_room(_("Your file"), length, arrived=False)
+
+
+class UploadHandler(TemporaryFileUploadHandler):
+    """Django's own, but what cannot be written to the end is gone at once and not when memory is cleared."""
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        with self._whole_or_gone():
+            super().receive_data_chunk(raw_data, start)
+
+    def file_complete(self, file_size: int) -> UploadedFile:
+        with self._whole_or_gone():
+            return super().file_complete(file_size)
+
+    @contextmanager
+    def _whole_or_gone(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            # Closing writes once more what is left, which fails again, and then removes the file.
+            with suppress(OSError):
+                self.file.close()
+            raise

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -116,6 +117,22 @@ def test_the_page_says_when_nothing_is_taken(
     shown = client_of(lead).get(reverse("annotate:basemap_new")).content.decode()
     assert "nearly full, so nothing can be uploaded now" in shown
     assert re.search(r'<button class="button primary" type="submit" disabled>', shown)
+
+
+def test_a_real_disk_that_fills_while_the_file_arrives_keeps_nothing_of_it(
+    client_of: Callable[[User | None], Client], lead: User, settings: Settings, small_disk: Path, media: Path
+):
+    settings.FILE_UPLOAD_TEMP_DIR = str(small_disk)
+    # Others write meanwhile, so what was asked beforehand was wrong.
+    settings.MIN_FREE_BYTES = -GB
+    client = client_of(lead)
+    client.raise_request_exception = False
+    large = SimpleUploadedFile("x.tif", bytes(4_000_000))
+    answer = client.post(reverse("annotate:basemap_new"), {"body": "moon", "file": large})
+    assert answer.status_code == 507
+    assert "nothing of it is kept" in sentence(answer)
+    assert list(small_disk.iterdir()) == []
+    assert [path for path in media.rglob("*") if path.is_file()] == []
 
 
 def test_a_disk_that_fills_while_the_file_arrives_is_told(
