@@ -17,7 +17,7 @@ from annotate.services.participants import participant_of
 from tests.data.rasters import write
 
 MINE = np.array([0x56, 0xB4, 0xE9])
-TILE_ADDRESS = re.compile(r"/(\d+)/(\d+)/(\d+)\?")
+TILE_ADDRESS = re.compile(r"/(\d+)/(-?\d+)/(\d+)\?")
 SIZE_PX = 512
 
 

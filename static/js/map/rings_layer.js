@@ -27,6 +27,7 @@ const CORNERS = [
   [250, 72],
   [Infinity, 360],
 ];
+const MOST_CORNERS = 6000;
 const HEAVY_ITEMS = 150;
 const CASING_PX = 2.4;
 
@@ -69,8 +70,9 @@ export class RingsLayer extends CanvasLayer {
    */
   screenRings(circle) {
     const { scale, dx, dy } = this.map.affine();
-    const radiusPx = (circle.diameter_m / 2 / this.map.grid.resolution_m_per_px) * scale;
-    const [, n] = CORNERS.find(([upTo]) => radiusPx <= upTo);
+    // By its size on this map: near the poles of one in degrees a crater is many times wider than on the ground.
+    const sizePx = sizeOf(this.#gridRing(circle, CORNERS[0][1])) * scale;
+    const [, n] = CORNERS.find(([upTo]) => sizePx / 2 <= upTo);
     const corners = this.#gridRing(circle, n);
     return this.#turns(corners).map((shift) => {
       const line = new Float64Array(2 * corners.length);
@@ -145,7 +147,14 @@ export class RingsLayer extends CanvasLayer {
     const kept = this.kept.get(circle) ?? new Map();
     this.kept.set(circle, kept);
     if (!kept.has(n)) {
-      kept.set(n, this.map.projection.lineToGrid(ring([circle.lon, circle.lat], circle.diameter_m, this.map.radiusM, n)));
+      const { projection, radiusM } = this.map;
+      const drawn = (corners) => projection.lineToGrid(ring([circle.lon, circle.lat], circle.diameter_m, radiusM, corners));
+      let line = drawn(n);
+      // Past a pole of a map in degrees a rim runs along it in a few steps, which need not go the short way.
+      for (let finer = 4 * n; projection.periodPx && longestStep(line) > projection.periodPx / 16 && finer <= MOST_CORNERS; finer *= 4) {
+        line = drawn(finer);
+      }
+      kept.set(n, line);
     }
     return kept.get(n);
   }
@@ -174,6 +183,15 @@ export class RingsLayer extends CanvasLayer {
     return right > -20 && left < width + 20 && bottom > -20 && top < height + 20;
   }
 }
+
+/** @type {(corners: [number, number][]) => number} The longer side of the box round them; 0 of none. */
+function sizeOf(corners) {
+  const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
+  return corners.length ? Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys)) : 0;
+}
+
+/** @type {(corners: [number, number][]) => number} */
+const longestStep = (corners) => corners.reduce((most, [x], i) => (i ? Math.max(most, Math.abs(x - corners[i - 1][0])) : 0), 0);
 
 /**
  * @param {CanvasRenderingContext2D} context
