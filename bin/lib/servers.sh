@@ -70,6 +70,14 @@ start_postgres() {
   export DATABASE_URL="postgis://app@/tektite?host=$SOCKETS"
 }
 
+# The migrations that there are, and those that our own database has had; nothing where it has none, or is not ours.
+migrations_stamp() {
+  local had
+  had=$("$PG_BIN/psql" -h "$SOCKETS" -U app -d tektite -Atc \
+    "SELECT md5(string_agg(app || '.' || name, ' ' ORDER BY app, name)) FROM django_migrations" 2>/dev/null) || return 0
+  { echo "$had" && cat "$ROOT/requirements.txt" && find "$ROOT"/*/migrations -name '*.py' -exec sha256sum {} + | sort; } | sha256sum
+}
+
 stop_postgres() { as_postgres "$PG_BIN/pg_ctl" -D "$PG_HOME/data" -w -m fast stop >/dev/null 2>&1 || true; }
 
 redis_private() { redis-cli -s "$SOCKETS/redis.sock" "$@" 2>/dev/null 9>&-; }

@@ -27,11 +27,14 @@ keep_logs_small() {
   LOGS_PID=$!
 }
 
+# start_services [COMMAND…]: the web server, then what COMMAND waits for, then the others
 start_services() {
   keep_logs_small
   serve web gunicorn webapp.wsgi --bind "$HOST:$PORT" --workers "$WEB_CONCURRENCY" --timeout 300 \
     --worker-class gthread --threads 4 --preload --no-control-socket \
     --logger-class webapp.logging_gunicorn.Logger --access-logfile "$VAR/log/access.log"
+  # On few cores it would be kept waiting by the others, which take as long to load as it does.
+  "$@"
   serve beat celery --app webapp --quiet beat --schedule "$VAR/beat-schedule" --pidfile= --loglevel INFO
   worker default --concurrency 2
   # One process per accelerator; it takes one task at a time and gives the rest of the queue to others.
