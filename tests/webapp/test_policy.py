@@ -110,6 +110,7 @@ def test_cookies_come_as_they_must(client: Client, stranger: User, settings: Set
             assert bool(cookie["httponly"]) is (name != "__Host-csrftoken")
 
 
+@pytest.mark.parametrize("place", ["private"], indirect=True)
 def test_what_was_brought_has_no_address(
     place: Place,  # noqa: F811
     client_of: Callable[[User | None], Client],

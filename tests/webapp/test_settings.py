@@ -71,24 +71,17 @@ def test_a_local_start_may_use_plain_http():
 
 def test_cookies_are_bound_to_this_host_over_tls_alone():
     names = ["SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "KNOWN_BROWSER_COOKIE_NAME"]
-    assert settings_with(*names, **PRODUCTION) == {
-        "SESSION_COOKIE_NAME": "__Host-sessionid",
-        "CSRF_COOKIE_NAME": "__Host-csrftoken",
-        "KNOWN_BROWSER_COOKIE_NAME": "__Host-known",
-    }
-    plain = settings_with(*names, **PRODUCTION, INSECURE_HTTP="1")
-    assert not any(str(name).startswith("__") for name in plain.values())
-    kept = [
-        "SESSION_COOKIE_SAMESITE",
-        "CSRF_COOKIE_SAMESITE",
-        "SESSION_COOKIE_HTTPONLY",
-        "SESSION_COOKIE_AGE",
+    kept = [f"{cookie}_COOKIE_{what}" for cookie in ("SESSION", "CSRF") for what in ("SAMESITE", "HTTPONLY")]
+    assert list(settings_with(*names, *kept, **PRODUCTION).values()) == [
+        *("__Host-sessionid", "__Host-csrftoken", "__Host-known"),
+        *("Lax", True, "Lax", False),
     ]
-    assert list(settings_with(*kept, **PRODUCTION).values()) == ["Lax", "Lax", True, 14 * 24 * 3600]
+    plain = settings_with(*names, **PRODUCTION, INSECURE_HTTP="1")
+    assert list(plain.values()) == ["sessionid", "csrftoken", "known"]
 
 
 def test_no_more_proxies_are_believed_than_there_are():
-    for environment, n in (({}, 0), ({"BEHIND_PROXY": "1"}, 1), ({"TRUSTED_PROXY_COUNT": "2"}, 2)):
+    for environment, n in (({}, 0), ({"BEHIND_PROXY": "1"}, 1)):
         found = settings_with("ALLAUTH_TRUSTED_PROXY_COUNT", **PRODUCTION, **environment)
         assert found == {"ALLAUTH_TRUSTED_PROXY_COUNT": n}
 
