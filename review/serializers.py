@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from annotate.models import Participant
 from review.models import Classification, ModelVersion, Run, RunEvent, Subject, Workflow
-from review.services import cutouts, queue, standing
+from review.services import cutouts, queue, standing, windows
 from review.services.cutouts import CutoutOut, NearestOut, ProfileOut
 
 
@@ -150,7 +150,7 @@ def run_out(run: Run, *, after: int = 0) -> dict[str, Any]:
         "stage": run.stage,
         "eta_s": run.eta_s,
         "error": run.error,
-        "worker": run.worker,
+        "worker": ", ".join(windows.searchers(run)) or run.worker,
         "heartbeat_at": run.heartbeat_at.isoformat() if run.heartbeat_at else None,
         "trouble": standing.trouble_of(run),
         "events": [event_out(event) for event in events],

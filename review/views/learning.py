@@ -30,7 +30,8 @@ def models(request: HttpRequest, uid: UUID) -> HttpResponse:
     leads = _leads(request, campaign)
     started = campaign.runs.select_related("requested_by__user", "basemap").order_by("-number")
     shown = started[:RUNS_SHOWN]
-    troubles = standing.troubles(shown)
+    # In a list the first sentence is enough.
+    troubles = {pk: words.split(". ")[0] for pk, words in standing.troubles(shown).items()}
     versions = list(
         ModelVersion.objects.filter(campaign=campaign).select_related("run__dataset").order_by("-number")
     )

@@ -18,6 +18,7 @@ from annotate.services.participants import participant_of
 from mlcore import api
 from mlcore.errors import Conflict, InvalidInput
 from review.models import ModelVersion, Run, RunWindow, Subject
+from review.serializers import run_out
 from review.services import classifications, jobs, prediction, proposals, reaper, runs, windows
 from review.services.policies import candidates
 from tests.review.conftest import Play
@@ -132,7 +133,7 @@ def test_of_two_workers_one_is_lost_and_only_its_windows_are_given_back(run: Run
     lost, alive = windows.take(shared, "one", 3), windows.take(shared, "two", 3)
     lost.write(0, FOUND)
     fall_silent(lost)
-    assert windows.searchers(run) == ["one", "two"]
+    assert run_out(run)["worker"] == "one, two"
     assert reaper.requeue() == [run]
     assert windows.searchers(run) == ["two"]
     run.refresh_from_db()

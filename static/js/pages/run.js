@@ -23,7 +23,8 @@ function show(run) {
   find("#stage").textContent = run.stage || run.state;
   find("#bar").value = run.progress;
   find("#bar").classList.toggle("done", run.state === "finished");
-  find("#eta").textContent = run.eta_s && ACTIVE.includes(run.state) ? remaining(run.eta_s) : "";
+  const goesOn = ACTIVE.includes(run.state) && !run.trouble;
+  find("#eta").textContent = run.eta_s && goesOn ? remaining(run.eta_s) : "";
   find("#state").className = `state ${run.state}`;
   find("#state").textContent = run.state_title;
   find("#worker").textContent = run.worker
