@@ -4,7 +4,9 @@ Classifications and verdicts are not shown, and of subjects nothing that tells h
 judge too, and a list of votes would end their blindness.
 """
 
+from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
@@ -17,6 +19,7 @@ from mlcore.errors import NotAllowed, TektiteError
 from review.access import MATRIX
 from review.models import Dataset, ModelVersion, Run, Subject, Workflow
 from review.services import training
+from review.services.policies import candidates
 from review.tasks import enqueue
 
 admin.site.unregister(Campaign)
@@ -82,8 +85,20 @@ class ModelVersionAdmin(ReadOnly):
     list_filter = ["system", "is_current"]
 
 
+class WorkflowForm(forms.ModelForm):
+    def clean_settings(self) -> object:
+        """Refused here in words, and not at the end of a search."""
+        self.instance.settings = self.cleaned_data["settings"]
+        try:
+            candidates.check_settings(self.instance)
+        except TektiteError as refusal:
+            raise ValidationError(refusal.message) from None
+        return self.instance.settings
+
+
 @admin.register(Workflow)
 class WorkflowAdmin(MadeElsewhere):
+    form = WorkflowForm
     list_display = ["campaign", "policy", "question", "created_at"]
     fields = ["uid", "campaign", "policy", "question", "settings"]
     readonly_fields = ["uid", "campaign", "policy"]

@@ -22,6 +22,7 @@ from mlcore.bodies import get_body
 from mlcore.errors import Conflict, InvalidInput, TektiteError
 from review.models import ModelVersion, Run, RunWindow
 from review.services import jobs, proposals, rasters, room, runs, windows
+from review.services.policies import candidates
 from review.services.versions import artifact_of
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def request_prediction(
             % {"other": model_version.campaign.body, "body": campaign.body},
             code="wrong_body",
         )
-    proposals.check(campaign)
+    candidates.check_settings(candidates.workflow_of(campaign))
     if not again:
         # Where it only follows from something else, the run itself says so.
         room.require_for_prediction()

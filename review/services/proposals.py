@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from annotate.models import Campaign, Catalogue, Feature
+from annotate.models import Catalogue, Feature
 from annotate.services.catalogues import next_version
 from annotate.services.features import add_features
 from mlcore import api
@@ -49,13 +49,6 @@ class _Asked:
     feature: Feature
     stratum: str
     why: str
-
-
-def check(campaign: Campaign) -> None:
-    """Refuse settings that would stop the proposals of a search at its very end."""
-    workflow = candidates.workflow_of(campaign)
-    candidates.random_share_of(workflow)
-    candidates.wanted_of(workflow)
 
 
 def publish(run: Run, detections: Sequence[api.Detection]) -> Catalogue:

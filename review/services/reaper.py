@@ -18,7 +18,7 @@ from review.services import runs, windows
 
 QUEUED_AGAIN_AFTER = timedelta(seconds=60)
 # A run that waits behind others is sent again at growing intervals, so that its messages do not pile up.
-LONGEST_INTERVAL = timedelta(minutes=4)
+LONGEST_INTERVAL = timedelta(minutes=2)
 
 
 def requeue() -> list[Run]:
@@ -41,7 +41,7 @@ def _lost() -> list[Run]:
 
 
 def _waiting() -> list[Run]:
-    """Runs queued for a minute, whose message may be lost; then after 1, 2, 4, 4 … minutes more."""
+    """Runs queued for a minute, whose message may be lost; then after 1, 2, 2 … minutes more."""
     now = timezone.now()
     waiting = Run.objects.filter(state=Run.State.QUEUED, enqueued_at__lte=now - QUEUED_AGAIN_AFTER)
     return [

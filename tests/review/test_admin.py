@@ -10,6 +10,7 @@ from django.utils import timezone
 from annotate.models import Campaign, Catalogue, User
 from review import tasks
 from review.models import Classification, Run, Subject, Verdict
+from review.services.policies import candidates
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +60,17 @@ def test_who_is_not_staff_is_not_let_in(
     assert response.status_code == 302
     assert "/admin/login/" in response["Location"]
     assert not Run.objects.exists()
+
+
+def test_settings_of_a_workflow_are_refused_in_words(campaign: Campaign, client_of: ClientOf, staff: User):
+    workflow = candidates.workflow_of(campaign)
+    client, url = client_of(staff), f"/admin/review/workflow/{workflow.pk}/change/"
+    answer = client.post(url, {"question": "Is it one?", "settings": '{"random_share": 2}'})
+    assert "is 2, and should be a number from 0 to 1" in answer.content.decode()
+    answer = client.post(url, {"question": "Is it one?", "settings": '{"random_share": 0.5}'})
+    assert answer.status_code == 302
+    workflow.refresh_from_db()
+    assert workflow.settings == {"random_share": 0.5}
 
 
 def test_lists_show_no_votes(client_of: ClientOf, staff: User):

@@ -182,6 +182,12 @@ def test_a_lost_message_is_sent_again_at_growing_intervals(make_run: Make):
         )
         assert [again.pk for again in reaper.requeue()] == [run.pk]
         assert reaper.requeue() == []
+    # But never longer than two minutes, however long it has waited.
+    now = timezone.now()
+    Run.objects.filter(pk=run.pk).update(
+        queued_at=now - timedelta(days=1), enqueued_at=now - timedelta(minutes=2, seconds=1)
+    )
+    assert [again.pk for again in reaper.requeue()] == [run.pk]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -75,6 +75,12 @@ def workflow_of(campaign: Campaign) -> Workflow:
     return workflow
 
 
+def check_settings(workflow: Workflow) -> None:
+    """Refuse settings that would stop a search at its very end, or the next verdict."""
+    random_share_of(workflow)
+    wanted_of(workflow)
+
+
 def random_share_of(workflow: Workflow) -> float:
     """The share of proposals that are asked at random, 0 to 1, of the workflow's settings."""
     share = _setting(workflow, "random_share", DEFAULT_RANDOM_SHARE)

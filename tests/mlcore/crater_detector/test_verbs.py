@@ -98,7 +98,9 @@ def test_a_training_that_is_killed_again_and_again_ends_with_the_bits_of_an_undi
         job = tmp_path / f"{out.name}.json"
         api.write_job(api.TrainJob(str(dataset), str(out), overrides=TINY), job)
         command = [sys.executable, "-c", KILLED_AT, str(kill_at), "run", str(job)]
-        return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False).returncode
+        # Bits are promised for one thread of a processor.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        return subprocess.run(command, env=environment, check=False).returncode
 
     random = np.random.default_rng(3)
     first, second = sorted(random.choice(np.arange(4, 12), 2, replace=False).tolist())
@@ -185,8 +187,7 @@ def test_windows_are_predicted_one_by_one(dataset: Path, trained: Path, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["by a file", "by TERM"])
-def test_a_job_runs_in_a_process_of_its_own_and_stops_when_asked(dataset: Path, tmp_path: Path, how: str):
+def test_a_job_runs_in_a_process_of_its_own_and_stops_when_asked(dataset: Path, tmp_path: Path):
     out = tmp_path / "run"
     job = api.TrainJob(str(dataset), str(out), overrides={**TINY, "steps": 100_000})
     api.write_job(job, tmp_path / "job.json")
@@ -196,7 +197,7 @@ def test_a_job_runs_in_a_process_of_its_own_and_stops_when_asked(dataset: Path, 
         while not any("step" in e.get("stage", "") for e in read_events(out)[0]):
             assert time.monotonic() < deadline and process.poll() is None, (tmp_path / "log").read_text()
             time.sleep(0.1)
-        request_cancel(out) if how == "by a file" else process.terminate()
+        request_cancel(out)
         assert process.wait(30) == api.EXIT_CANCELLED
     finally:
         api.end(process)
