@@ -176,3 +176,19 @@ def test_the_image_is_made_of_files_that_are_there():
     # pg_dump has to be of the server's version.
     (server,) = re.findall(r"postgis/postgis:(\d+)", COMPOSE["services"]["postgres"]["image"])
     assert f"postgresql-client-{server}" in text
+
+
+def test_the_operators_guide_names_what_is_there():
+    guide = (settings.BASE_DIR / "docs/operators.md").read_text()
+    named = re.findall(r"(?<![\w/.-])(?:bin|deploy|tests|docs)/[\w./@-]*[\w]", guide)
+    assert len(named) > 20
+    for name in named:
+        assert (settings.BASE_DIR / name).exists() or name in ("deploy/.env", "deploy/backups"), name
+
+
+def test_the_operators_guide_knows_every_variable():
+    guide = (settings.BASE_DIR / "docs/operators.md").read_text()
+    read = re.findall(r'env\.\w+\(\s*"(\w+)"', (settings.BASE_DIR / "webapp/settings.py").read_text())
+    assert len(read) > 20
+    only_for_tests = {"TEST_DATABASE_NAME"}
+    assert [name for name in read if f"`{name}`" not in guide and name not in only_for_tests] == []
