@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotate.access import me
-from mlcore.errors import NotFound
+from mlcore.errors import InvalidInput, NotFound
 from review import access, answers, tasks
 from review.models import Run, Subject
 from review.serializers import (
@@ -111,7 +111,9 @@ def cutout(request: Request, uid: UUID) -> HttpResponse:
 def run(request: Request, uid: UUID) -> Response:
     """A run and the events since the last one the asker has."""
     after = request.query_params.get("after", "0")
-    return Response(run_out(access.get_run(request, uid), after=int(after) if after.isdecimal() else 0))
+    if not (after.isascii() and after.isdecimal() and len(after) < 19):
+        raise InvalidInput(_("after is the id of an event, a whole number."), code="bad_after")
+    return Response(run_out(access.get_run(request, uid), after=int(after)))
 
 
 @extend_schema(

@@ -51,6 +51,11 @@ Asker = Callable[[schemathesis.Case], schemathesis.Response]
 @pytest.fixture(scope="module")
 def operations() -> list[APIOperation]:
     described = SchemaGenerator().get_schema(request=None, public=True)
+    # The askers are signed in or not: none of the unfitting examples need leave the cookie out.
+    del described["components"]["securitySchemes"]
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            operation.pop("security", None)
     schema = schemathesis.openapi.from_dict(described)
     return [found.ok() for found in schema.get_all_operations()]
 
@@ -114,7 +119,8 @@ def path_of(operation: APIOperation, place: Place, who: str) -> dict[str, str]: 
 def strategies(operation: APIOperation, path: dict[str, str]) -> Iterator[tuple[int, Any]]:
     """(how many examples, of what): fitting, unfitting, and about things that are not there."""
     yield EXAMPLES, operation.as_strategy(GenerationMode.POSITIVE, path_parameters=path)
-    yield EXAMPLES, operation.as_strategy(GenerationMode.NEGATIVE, path_parameters=path)
+    if operation.body or operation.query:
+        yield EXAMPLES, operation.as_strategy(GenerationMode.NEGATIVE, path_parameters=path)
     yield max(2, EXAMPLES // 4), operation.as_strategy(GenerationMode.POSITIVE)
 
 

@@ -290,7 +290,7 @@ def test_a_run_tells_what_is_new_since_last_time(region: Campaign, client_of: Cl
     runs.report(claimed, [RunEvent(run=claimed, attempt=1, kind="metric", payload=point)])
     later = client.get(f"/api/v1/runs/{run.uid}?after={told['events'][-1]['id']}").json()
     assert [event["payload"] for event in later["events"]] == [{"name": "loss", "step": 1, "value": 0.5}]
-    assert client.get(f"/api/v1/runs/{run.uid}?after=x").status_code == 200
+    assert client.get(f"/api/v1/runs/{run.uid}?after=x").status_code == 400
     assert post(client, f"runs/{run.uid}/cancel")["state"] == "cancelling"
 
 
