@@ -116,9 +116,22 @@ def wait_for(port: int, process: subprocess.Popen[bytes], log: Path, patience_s:
     raise TektiteError(f"A server did not come up; its last words: {log.read_text()[-1000:]}")
 
 
+def cpu_s(group: int) -> float:
+    """Processor time that the processes of a group have used so far."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def web_and_worker(folder: Path) -> Iterator[int]:
-    """The web server and a default worker; yields the port. The access log is folder/access.log."""
+def web_and_worker(folder: Path) -> Iterator[tuple[int, int]]:
+    """The web server and a default worker; yields its port and process group. Its log is folder/access.log."""
     port, workers = free_port(), 2 * (os.cpu_count() or 1) + 1
     web = [
         sys.executable, "-m", "gunicorn", "webapp.wsgi", *WEB, "--bind", f"127.0.0.1:{port}",
@@ -130,4 +143,4 @@ def web_and_worker(folder: Path) -> Iterator[int]:
     ]  # fmt: skip
     with running(worker, folder, "worker"), running(web, folder, "web") as process:
         wait_for(port, process, folder / "web.log")
-        yield port
+        yield port, process.pid

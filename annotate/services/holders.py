@@ -33,7 +33,7 @@ def release(*, campaign: Campaign, visit: Visit | None, by: Participant, reason:
     """
     if visit is None or visit.tile.campaign_id != campaign.pk:
         raise NotFound(_("Nobody holds this tile here; look at the list again."))
-    locked = leases.lock(visit.pk, visit.tile_id)
+    locked = leases.lock(visit)
     if locked.state == Visit.State.SUBMITTED:
         raise Conflict(
             _("%(who)s has submitted tile %(number)d in the meantime: there is nothing to release.")

@@ -40,11 +40,11 @@ def hand_out(*, campaign: Campaign, participant: Participant) -> Visit | None:
 
 def _resumed(campaign: Campaign, participant: Participant) -> Visit | None:
     """The visit last begun, with its lease renewed; those whose place is gone are closed."""
-    leased = Visit.objects.filter(
-        tile__campaign=campaign, participant=participant, state=Visit.State.LEASED
-    ).order_by("-leased_at", "-pk")
-    for visit_pk, tile_pk in leased.values_list("pk", "tile"):
-        locked = lock(visit_pk, tile_pk)
+    mine = Visit.objects.filter(tile__campaign=campaign, participant=participant, state=Visit.State.LEASED)
+    leased = mine.select_related("tile__campaign").order_by("-leased_at", "-pk")
+    for visit in leased:
+        visit.participant = participant
+        locked = lock(visit)
         if _has_place(locked):
             return _renew(locked)
         end(locked, Visit.Ending.RAN_OUT)
@@ -162,14 +162,16 @@ def why_nothing(*, campaign: Campaign, participant: Participant) -> str:
     return "waiting" if wanting.exists() else "finished"
 
 
-def lock(visit_pk: int, tile_pk: int) -> Visit:
-    """The visit with its tile locked, then itself; to be called in a transaction. A visit keeps its tile."""
-    Tile.objects.select_for_update(no_key=True).values_list("pk").get(pk=tile_pk)
-    return (
-        Visit.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("tile__campaign", "participant", "released_by__user")
-        .get(pk=visit_pk)
-    )
+def lock(visit: Visit) -> Visit:
+    """The visit as it stands now, its tile locked, then itself; to be called in a transaction.
+
+    What never changes hands, its campaign and whose it is, is taken over and not read once more.
+    """
+    tile = Tile.objects.select_for_update(no_key=True).get(pk=visit.tile_id)
+    locked = Visit.objects.select_for_update(no_key=True).get(pk=visit.pk)
+    tile.campaign = visit.tile.campaign
+    locked.tile, locked.participant = tile, visit.participant
+    return locked
 
 
 def hold(visit: Visit) -> None:
@@ -228,7 +230,7 @@ def _lease_lost(visit: Visit) -> Conflict:
 @transaction.atomic
 def extend(visit: Visit) -> Visit:
     """The visit with a full lease from now on."""
-    locked = lock(visit.pk, visit.tile_id)
+    locked = lock(visit)
     hold(locked)
     return _renew(locked)
 
@@ -236,7 +238,7 @@ def extend(visit: Visit) -> Visit:
 @transaction.atomic
 def give_back(visit: Visit, reason: str) -> Visit:
     """Return the tile undone; somebody else will get it, this person never again."""
-    locked = lock(visit.pk, visit.tile_id)
+    locked = lock(visit)
     if locked.state == Visit.State.SUBMITTED:
         raise Conflict(
             _("Tile %(number)d is submitted; undo that first.") % {"number": locked.tile.number},
@@ -262,7 +264,7 @@ def submit(visit: Visit, empty: bool) -> Visit:
     Raises:
         Conflict: It is called empty though marks stand on it; or the place was lost.
     """
-    locked = lock(visit.pk, visit.tile_id)
+    locked = lock(visit)
     if locked.state == Visit.State.SUBMITTED:
         return locked
     hold(locked)
@@ -295,7 +297,7 @@ def reopen(visit: Visit) -> Visit:
     """
     Participant.objects.select_for_update(no_key=True).get(pk=visit.participant_id)
     consensus.lock_campaign(visit.tile.campaign_id)
-    locked = lock(visit.pk, visit.tile_id)
+    locked = lock(visit)
     if locked.state == Visit.State.LEASED:
         return locked
     if locked.state == Visit.State.RETURNED:

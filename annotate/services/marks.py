@@ -69,7 +69,7 @@ def draw(
 
 @transaction.atomic
 def _stored(mark: Mark, visit: Visit) -> Mark:
-    locked = leases.lock(visit.pk, visit.tile_id)
+    locked = leases.lock(visit)
     if known := Mark.objects.filter(uid=mark.uid).first():
         return _same(known, locked)
     leases.hold(locked)
@@ -164,7 +164,7 @@ def _revise(
     *,
     must_be_deleted: bool,
 ) -> Mark:
-    visit = leases.lock(mark.visit_id, mark.visit.tile_id)
+    visit = leases.lock(mark.visit)
     current = Mark.objects.select_related("visit__tile__campaign").get(pk=mark.pk)
     current.visit = visit
     if current.version == version + 1 and _was_made(current, action, apply):

@@ -82,7 +82,7 @@ def test_the_quick_order_is_the_order_of_all_open_tiles(campaign: Campaign, anno
     check()
     leases.give_back(take(first, next(people)), "too dark")
     check()
-    leases.end(leases.lock(take(third, me).pk, third.pk), Visit.Ending.RELEASED)
+    leases.end(leases.lock(take(third, me)), Visit.Ending.RELEASED)
     check()
     search(second, me)
     check()
