@@ -68,6 +68,12 @@ class AccountAdapter(DefaultAccountAdapter):
         _remember(request, response, user)
         return response
 
+    def ajax_response(self, request: HttpRequest, response: HttpResponse, **kwargs: Any) -> HttpResponse:
+        """The answer to a page's script in place of the response, with what that would set."""
+        answer = super().ajax_response(request, response, **kwargs)
+        answer.cookies.update(response.cookies)
+        return answer
+
     def send_account_already_exists_mail(self, email: str) -> None:
         """Tell an owner that somebody signs up with their address, but not as often as somebody likes."""
         if ratelimit.consume(self.request, app=ALLAUTH, action="signup_mail", key=email.lower()):

@@ -152,6 +152,18 @@ class TestNobodyIsShutOut:
         assert "60 minutes" in str(try_password(browser(AWAY), PASSWORD))
         assert try_password(own, PASSWORD) is None
 
+    def test_so_is_one_that_signed_in_without_leaving_its_page(self, stranger: User):
+        own = browser()
+        response = own.post(
+            reverse("account_login"),
+            {"login": "stranger", "password": PASSWORD},
+            headers={"X-Requested-With": "XMLHttpRequest"},
+        )
+        assert response.status_code == 200
+        own.post(reverse("account_logout"))
+        exhaust(browser(), 5)
+        assert try_password(own, PASSWORD) is None
+
     def test_but_it_may_not_guess_for_ever_either(self, stranger: User):
         own = browser()
         assert try_password(own, PASSWORD) is None
