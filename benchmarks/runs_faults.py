@@ -65,8 +65,13 @@ def run(quick: bool) -> Result:
             "kills": len(kills),
             **{f"same_{name}": f"{n} of {len(disturbed)}" for name, n in same.items()},
             "windows_and_features_once": once,
-            "true_s": {"median": statistics.median(k.true_s for k in kills), "max": slowest},
-            "recovery_s": {f"{k.what} in {k.verb}": round(k.recovery_s, 1) for k in kills},
+            "true_s": {
+                "median": round(statistics.median(k.true_s for k in kills), 1),
+                "max": round(slowest, 1),
+            },
+            "recovery_s": {
+                f"{number} {k.what} in {k.verb}": round(k.recovery_s, 1) for number, k in enumerate(kills, 1)
+            },
             "undisturbed_s": {verb: round(s, 1) for verb, s in peace.took_s.items()},
             "fell_over_too": ", ".join(fell_over) or "nothing",
         },
@@ -90,9 +95,8 @@ def run(quick: bool) -> Result:
 def in_turn(dice: Random) -> list[str]:
     """Each component once, in trainings and predictions by turns; then again what the work hangs on."""
     order = dice.sample(COMPONENTS, len(COMPONENTS))
-    first_in = {name: order.index(name) % 2 for name in TWICE}
     # The eighth kill is in a prediction: whoever was killed in a training comes first.
-    return order + sorted(TWICE, key=lambda name: first_in[name])
+    return order + sorted(TWICE, key=lambda name: order.index(name) % 2)
 
 
 @contextmanager

@@ -92,14 +92,7 @@ class Site:
         try:
             for name in ("log", "media", "static"):
                 (self.folder / name).mkdir()
-            if "postgres" in self.components:
-                self._make_database()
-            self.redis.start()
-            self.environment = {
-                "REDIS_URL": self.redis.cache_url,
-                "CELERY_BROKER_URL": self.redis.broker_url,
-                **self.environment,
-            }
+            self._start_servers()
             for name, command in service_commands(self.environment).items():
                 if self._services is None or name in self._services:
                     self.add(name, command)
@@ -144,6 +137,10 @@ class Site:
         service.start()
         self.components[name] = service
         return service
+
+    def remove(self, name: str) -> None:
+        """End a component for good."""
+        self.components.pop(name).kill()
 
     def kill(self, name: str) -> None:
         """`kill -9` a component, or "learning": the learning processes of all workers, once there is one."""
@@ -200,12 +197,19 @@ class Site:
                     found.append(f"{process.pid}: {' '.join(process.cmdline())}")
         return found
 
-    def _make_database(self) -> None:
-        self.postgres.start()
-        if self._network is not None:
-            self.postgres.admit(self._network.subnet, self._password)
-        self.environment.setdefault("DATABASE_URL", self.postgres.url)
-        manage("migrate", "--noinput", "--verbosity", "0", environment=self.environment)
+    def _start_servers(self) -> None:
+        """PostgreSQL first: the folder of sockets has to be its user's."""
+        is_own = "postgres" in self.components
+        if is_own:
+            self.postgres.start()
+            self.environment.setdefault("DATABASE_URL", self.postgres.url)
+            if self._network is not None:
+                self.postgres.admit(self._network.subnet, self._password)
+        self.redis.start()
+        self.environment.setdefault("REDIS_URL", self.redis.cache_url)
+        self.environment.setdefault("CELERY_BROKER_URL", self.redis.broker_url)
+        if is_own:
+            manage("migrate", "--noinput", "--verbosity", "0", environment=self.environment)
 
     def _listening(self, network: Network) -> dict[str, str]:
         """What makes the servers listen on the network, and the addresses under which they do."""

@@ -5,22 +5,37 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from rig import ground
+from review import tasks
+from review.models import ModelVersion, Run
+from rig import ground, network, shell
 from rig.ground import Ground
-from rig.inside import reach
-from rig.shell import what_is_missing
+from rig.inside import reach, until_rows
+from rig.network import Network
 from rig.site import Site
 
+HOSTS = ("north", "south")
 # Who is killed is given up for lost after 8 seconds instead of 40.
 IMPATIENT = {"HEARTBEAT_S": "2"}
+# Enough steps and windows that there is a middle to be killed in; what is learnt does not matter.
+SHORT = {"steps": 200, "views": 1, "batch_size": 1, "crop_px": 96, "window_px": 128, "overlap_px": 96}
 
 
 @pytest.fixture(scope="package")
-def site(django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
-    """Everything that bin/run starts; this process's models are the site's."""
-    if missing := what_is_missing():
+def hosts() -> Iterator[Network | None]:
+    """Two more hosts on a bridge, where they can be had."""
+    if network.what_is_missing():
+        yield None
+    else:
+        with Network(*HOSTS) as made:
+            yield made
+
+
+@pytest.fixture(scope="package")
+def site(hosts: Network | None, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
+    """Everything that bin/run starts, with passwords where it listens on a bridge; our models are its own."""
+    if missing := shell.what_is_missing():
         pytest.skip(missing)
-    with Site(environment=IMPATIENT) as made, reach(made), django_db_blocker.unblock():
+    with Site(environment=IMPATIENT, network=hosts) as made, reach(made), django_db_blocker.unblock():
         yield made
     assert made.leftovers() == []
 
@@ -29,3 +44,20 @@ def site(django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
 def place(site: Site) -> Ground:
     """A campaign on the site."""
     return ground.lay(site)
+
+
+@pytest.fixture
+def version(site: Site, place: Ground) -> ModelVersion:
+    """Whatever was trained here before, or something that has learnt nothing."""
+    if not ModelVersion.objects.exists():
+        run = place.ask_for_training(**{**SHORT, "steps": 2})
+        tasks.enqueue(run)
+        until_ended(run, site)
+    return ModelVersion.objects.latest("pk")
+
+
+def until_ended(run: Run, site: Site) -> None:
+    """Until it has ended by itself, well or not."""
+    active = Run.objects.active().filter(pk=run.pk)
+    until_rows(f"{run} has ended", lambda: not active.exists(), site, patience_s=300)
+    run.refresh_from_db()

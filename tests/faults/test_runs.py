@@ -18,17 +18,16 @@ from mlcore import api
 from mlcore.events import EVENTS_FILE
 from review import tasks
 from review.models import ModelVersion, Run
-from review.services import prediction, registry, runs
+from review.services import prediction, runs
 from rig import ground
 from rig.ground import Ground
 from rig.inside import until_rows
 from rig.outcomes import features_due, features_of, told_twice, windows_of
 from rig.site import LEARNING, Site
+from tests.faults.conftest import SHORT, until_ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-# Enough steps and windows that there is a middle to be killed in; what is learnt does not matter.
-SHORT = {"steps": 200, "views": 1, "batch_size": 1, "crop_px": 96, "window_px": 128, "overlap_px": 96}
 A_MINUTE = timedelta(seconds=61)
 
 
@@ -60,22 +59,6 @@ def told_by(run: Run) -> list[dict]:
     return [event for file in files for event in api.read_events(file.parent)[0]]
 
 
-def until_ended(run: Run, site: Site) -> None:
-    active = Run.objects.active().filter(pk=run.pk)
-    until_rows(f"{run} has ended", lambda: not active.exists(), site, patience_s=300)
-    run.refresh_from_db()
-
-
-@pytest.fixture
-def version(site: Site, place: Ground) -> ModelVersion:
-    """Whatever was trained here, or something that has learnt nothing."""
-    if not ModelVersion.objects.exists():
-        run = place.ask_for_training(**{**SHORT, "steps": 2})
-        tasks.enqueue(run)
-        until_ended(run, site)
-    return ModelVersion.objects.latest("pk")
-
-
 def test_a_training_ends_well(site: Site, place: Ground):
     with site.held("worker-gpu"):
         site.kill("worker-gpu")
@@ -101,7 +84,7 @@ def test_a_training_ends_well(site: Site, place: Ground):
 
 
 def test_a_prediction_searches_each_window_once(site: Site, place: Ground, version: ModelVersion):
-    run = registry.promote(version=version, by=participant_of(place.lead))
+    run = prediction.request_prediction(model_version=version, requested_by=participant_of(place.lead))
     tasks.enqueue(run)
     searched = {}
     kills = ([LEARNING], ["worker-gpu"], ["redis", "web", "postgres", "beat"])
@@ -115,7 +98,7 @@ def test_a_prediction_searches_each_window_once(site: Site, place: Ground, versi
     assert {state for _, state, _, _ in rows} == {"done"}
     assert searched and all(rows[index] == row for index, row in searched.items())
     assert features_of(run) == features_due(run)
-    assert Catalogue.objects.filter(campaign=place.campaign, name=run.catalogue.name).count() == 1
+    assert Catalogue.objects.filter(name=run.catalogue.name, source=run.catalogue.source).count() == 1
 
 
 def test_a_conversion_ends_well(site: Site, place: Ground):
