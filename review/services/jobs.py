@@ -61,7 +61,7 @@ class _Follower:
     on_beat: Callable[[], bool] | None
     offset: int = 0
     progress: dict[str, object] = field(default_factory=dict)
-    told: dict[str, object] = field(default_factory=dict)
+    has_news: bool = False
     beaten_at: float = float("-inf")
     heard_at: float = field(default_factory=time.monotonic)
     result: dict[str, object] | None = None
@@ -103,7 +103,10 @@ class _Follower:
 
     def _note(self, event: dict[str, Any]) -> None:
         match event["kind"]:
+            case "window":
+                self.has_news = True
             case "progress" if self.share:
+                self.has_news = True
                 start, end = self.share
                 self.progress = {
                     "progress": start + (end - start) * event["fraction"],
@@ -118,11 +121,11 @@ class _Follower:
     def look(self) -> str | None:
         """The run's state, told of progress and beaten for where it is time; None: not ours any more."""
         now = time.monotonic()
-        if self.progress == self.told and now - self.beaten_at < HEARTBEAT_S:
+        if not self.has_news and now - self.beaten_at < HEARTBEAT_S:
             return runs.state_of(self.run)
         if self.on_beat and not self.on_beat():
             return None
-        self.told, self.beaten_at = self.progress, now
+        self.has_news, self.beaten_at = False, now
         return runs.heartbeat(self.run, **self.progress)
 
 

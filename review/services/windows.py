@@ -11,6 +11,7 @@ those rows, so one of several workers can be lost without the others:
 A window whose searcher is lost again and again is likely the cause, and ends the run.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import ceil
@@ -21,7 +22,7 @@ from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from annotate.services.liveness import LOST_AFTER, unheard
+from annotate.services.liveness import HEARTBEAT_S, LOST_AFTER, unheard
 from mlcore import api
 from review.models import Run, RunWindow
 from review.services import runs
@@ -41,6 +42,7 @@ class Claim:
     uid: UUID
     windows: list[api.Window]
     open: set[int] = field(default_factory=set)
+    beaten_at: float = field(default_factory=time.monotonic)
 
     def write(self, index: int, detections: list[dict[str, float]]) -> bool:
         """Keep a window's detections; False where the claim was given up for lost.
@@ -54,7 +56,13 @@ class Claim:
 
     def beat(self) -> bool:
         """Keep what is open; False where it has been given to somebody else."""
-        return not self.open or bool(_of(self.uid).update(claimed_at=Now()))
+        if not self.open:
+            return True
+        # They may be many, and be asked about with every window.
+        if time.monotonic() - self.beaten_at < HEARTBEAT_S / 2:
+            return _of(self.uid).exists()
+        self.beaten_at = time.monotonic()
+        return bool(_of(self.uid).update(claimed_at=Now()))
 
     def release(self, *, blame: bool) -> None:
         """Give back what is open; blame: because the search broke down there."""
