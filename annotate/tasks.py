@@ -6,7 +6,7 @@ import socket
 from celery import shared_task
 
 from annotate.models import CatalogueImport, Tile
-from annotate.services import consensus, conversions, imports
+from annotate.services import consensus, conversions, imports, rights
 
 
 @shared_task(soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
@@ -50,3 +50,8 @@ def tend_imports_task() -> None:
     for waiting in imports.left_behind():
         is_reading = waiting.state == CatalogueImport.State.READING
         (look_through_list_task if is_reading else import_list_task).delay_on_commit(waiting.pk)
+
+
+@shared_task(soft_time_limit=600, time_limit=630)
+def forget_ended_sessions_task() -> None:
+    rights.forget_ended_sessions()

@@ -321,6 +321,10 @@ CELERY_BEAT_SCHEDULER = "webapp.presence:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 15
 CELERY_BEAT_SCHEDULE = {
     "settle-due-tiles": {"task": "annotate.tasks.settle_due_tiles_task", "schedule": 60.0},
+    "forget-ended-sessions": {
+        "task": "annotate.tasks.forget_ended_sessions_task",
+        "schedule": timedelta(hours=6),
+    },
     "tend-imports": {"task": "annotate.tasks.tend_imports_task", "schedule": 60.0},
     # Asked too late it has been asked again: a queue that was not read for long is not full of it.
     "requeue-runs": {

@@ -1,5 +1,6 @@
 """Rights over the whole site, as the administration changes them, on the same trail as roles."""
 
+from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import F
 
 from annotate.models import AccessChange, User
@@ -37,6 +38,11 @@ def remember_password(*, user: User, by: User) -> None:
 def end_sessions(user: User) -> None:
     """Sign the user out on every device."""
     User.objects.filter(pk=user.pk).update(sessions_ended=F("sessions_ended") + 1)
+
+
+def forget_ended_sessions() -> None:
+    """Delete the rows of sessions that have run out; browsers ask for them no more."""
+    SessionStore.clear_expired()
 
 
 def _word(is_so: bool) -> str:

@@ -3,17 +3,21 @@
 import re
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from allauth.core.internal import ratelimit
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 from redis.exceptions import ConnectionError as NoRedis
 
 from annotate.models import User
+from annotate.tasks import forget_ended_sessions_task
 from webapp import throttling
 
 PASSWORD = "correct horse battery"
@@ -277,6 +281,15 @@ class TestSessions:
         assert here.get(reverse("review:profile")).status_code == 302
         assert elsewhere.get(reverse("review:profile")).status_code == 302
         assert try_password(browser(), PASSWORD) is None
+
+    def test_those_that_have_run_out_leave_no_rows(
+        self, stranger: User, annotator: User, client_of: Callable[[User | None], Client]
+    ):
+        client_of(stranger)
+        Session.objects.update(expire_date=timezone.now() - timedelta(days=1))
+        standing = client_of(annotator).session.session_key
+        forget_ended_sessions_task()
+        assert [session.session_key for session in Session.objects.all()] == [standing]
 
 
 class TestTheApi:
