@@ -131,7 +131,7 @@ def cpu_s(group: int) -> float:
 
 @contextmanager
 def web_and_worker(folder: Path) -> Iterator[tuple[int, int]]:
-    """The web server and a default worker; yields its port and process group. Its log is folder/access.log."""
+    """The web server and a default worker; yields port and process group. It logs to folder/access.log."""
     port, workers = free_port(), 2 * (os.cpu_count() or 1) + 1
     web = [
         sys.executable, "-m", "gunicorn", "webapp.wsgi", *WEB, "--bind", f"127.0.0.1:{port}",
