@@ -421,6 +421,13 @@ def test_a_torn_manifest_is_named(backup: Path):
         call_command("backup", backup, verify=True)
 
 
+@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "basemaps/../../evil"])
+def test_a_manifest_whose_files_lead_outside_is_refused(backup: Path, name: str):
+    change(backup, files={name: manifest.hash_of(backup / manifest.DUMP)})
+    with pytest.raises(CommandError, match=f"is torn .*{name}. leads out of it"):
+        call_command("backup", backup, verify=True)
+
+
 def test_a_dump_that_pg_restore_cannot_read_is_refused(backup: Path):
     (backup / manifest.DUMP).write_bytes(b"no dump")
     change(backup, dump=manifest.hash_of(backup / manifest.DUMP))

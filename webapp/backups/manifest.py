@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlcore.errors import InvalidInput
@@ -74,7 +74,7 @@ def read(folder: Path) -> Manifest:
                 f"“{folder}” is a backup of form {value['format']} and this Tektite reads form {FORMAT}: "
                 f"restore it with the version that made it, {value['version']}."
             )
-        files = {name: Entry(**entry) for name, entry in value.pop("files").items()}
+        files = {_inside(name): Entry(**entry) for name, entry in value.pop("files").items()}
         return Manifest(dump=Entry(**value.pop("dump")), files=files, **value)
     except FileNotFoundError:
         raise InvalidInput(
@@ -84,6 +84,14 @@ def read(folder: Path) -> Manifest:
         raise InvalidInput(
             f"{path} is torn ({error!r}), so this backup cannot be trusted: take another one."
         ) from None
+
+
+def _inside(name: str) -> str:
+    """Refuse a name that would lead out of the folder."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"“{name}” leads out of it")
+    return name
 
 
 def is_finished(folder: Path) -> bool:
