@@ -108,7 +108,8 @@ class Shape:
 def reference(request: HttpRequest) -> HttpResponse:
     """The description for people: a plain page, under the same strict CSP as all others."""
     groups, shapes = _described()
-    return render(request, "api.html", {"groups": groups, "shapes": shapes})
+    limit = settings.API_WRITES_PER_MINUTE
+    return render(request, "api.html", {"groups": groups, "shapes": shapes, "limit": limit})
 
 
 @lru_cache(maxsize=1)
