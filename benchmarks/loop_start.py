@@ -151,10 +151,10 @@ def _see_a_tile(browser: Browser, address: str, sign_ins: str) -> None:
 
 
 def _megabytes(folder: Path) -> float:
-    """On the disk, each file once however many names it has."""
+    """Of its files' contents, each once however many names it has."""
     seen: dict[tuple[int, int], int] = {}
     for parent, _folders, names in os.walk(folder):
         for name in names:
             status = Path(parent, name).lstat()
-            seen[status.st_dev, status.st_ino] = status.st_blocks * 512
+            seen[status.st_dev, status.st_ino] = status.st_size
     return sum(seen.values()) / 1e6

@@ -215,6 +215,17 @@ def test_a_file_that_has_rotted_in_the_backup_before_is_copied_anew(
 
 
 @in_use
+def test_nothing_is_shared_with_a_backup_whose_manifest_is_torn(
+    made: making.Made, basemap: Basemap, backups: Path
+):
+    (made.folder / manifest.NAME).write_text("{")
+    second = making.make(backups)
+    assert (second.rotten, second.linked_bytes) == ([manifest.NAME], 0)
+    assert in_backup(second, basemap).read_text() == "hills"
+    checking.verify(second.folder)
+
+
+@in_use
 def test_a_disk_without_hard_links_gets_copies(
     made: making.Made, basemap: Basemap, backups: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -80,6 +80,6 @@ def require_room(folder: Path, needed: int, what: str) -> None:
     if needed > free:
         raise InvalidInput(
             f"{what} needs about {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free on the disk of "
-            f"{folder}: free some, keep fewer backups (--keep), or use a larger disk.",
+            f"{folder}: free some, remove an old backup, or use a larger disk.",
             code="disk_full",
         )

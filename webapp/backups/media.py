@@ -12,6 +12,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection, models
 
+from mlcore.errors import InvalidInput
 from review.models import Run
 from webapp.backups import manifest
 from webapp.backups.checking import torn
@@ -135,12 +136,20 @@ class Copier:
     def __init__(self, target: Path, previous: Path | None, reread_days: int) -> None:
         self.target = target
         self.previous = previous
-        self.known: dict[str, Entry] = manifest.read(previous).files if previous else {}
         self.reread_days = reread_days
         self.today = datetime.now(UTC).toordinal()
         self.linked_bytes = 0
         # Files of the previous backup that no longer have the bytes it says.
         self.rotten: list[str] = []
+        self.known = self._read(previous) if previous else {}
+
+    def _read(self, previous: Path) -> dict[str, Entry]:
+        """What the previous backup has; nothing where that cannot be read, so that everything is copied."""
+        try:
+            return manifest.read(previous).files
+        except InvalidInput:
+            self.rotten.append(manifest.NAME)
+            return {}
 
     def is_known(self, file: Found) -> bool:
         entry = self.known.get(file.name)

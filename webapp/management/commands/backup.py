@@ -58,7 +58,9 @@ class Command(BaseCommand):
         made = making.make(folder, keep=keep, reread_days=reread_days, say=self._say)
         size_gb, linked_gb = made.manifest.size / 1e9, made.linked_bytes / 1e9
         for name in made.rotten:
-            self.stderr.write(f"{name} of the backup before was damaged on its disk and was copied anew.")
+            self.stderr.write(
+                f"{name} of the backup before is damaged on its disk; what it held was copied anew."
+            )
         for backup in made.pruned:
             self._say(f"removed {backup.name}")
         self.stdout.write(
