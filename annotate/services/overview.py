@@ -25,7 +25,7 @@ def with_progress(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
 
 
 class TileState(NamedTuple):
-    """Where a tile lies on the grid and how far it is: settled, mine, begun or open."""
+    """Where a tile lies on the grid and how far it is: settled, mine, begun or open; or only planned."""
 
     x_px: int
     y_px: int

@@ -101,6 +101,7 @@ def config_for(
 
 def layers_json(campaign: Campaign) -> list[dict[str, object]]:
     """The campaign's layers in order, each with its signed map-tile address."""
+    grid = grids.grid_of(campaign)
     return [
         {
             "uid": str(layer.basemap.uid),
@@ -108,6 +109,10 @@ def layers_json(campaign: Campaign) -> list[dict[str, object]]:
             "kind": layer.basemap.kind,
             "unit": unit_of(layer.basemap),
             "sun_azimuth_deg": layer.basemap.sun_azimuth_deg,
+            # A hillshade is lit from one side of its raster; where that is from north differs by place.
+            "sun_is_from_up": layer.basemap.kind == Basemap.Kind.HILLSHADE
+            and not layer.resampled
+            and grid.turn_px is None,
             "sun_incidence_deg": layer.basemap.sun_incidence_deg,
             "resampled": layer.resampled,
             "tile_url": tile_url(layer.basemap, campaign),

@@ -113,7 +113,8 @@ def _planned(form: TilesForm) -> dict[str, object]:
     return {
         "basemap": basemap,
         "tiles": [
-            overview.TileState(cell.x_px, cell.y_px, cell.width_px, cell.height_px, "open") for cell in cells
+            overview.TileState(cell.x_px, cell.y_px, cell.width_px, cell.height_px, "planned")
+            for cell in cells
         ],
         "n_tiles": len(cells),
         "n_visits": len(cells) * (form.cleaned_data["redundancy"] or 1),

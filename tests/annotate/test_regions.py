@@ -144,7 +144,7 @@ class TestPage:
             reverse("annotate:campaign_new_tiles"),
             {"grid_basemap": basemap.uid, "tile_size_px": 256, "redundancy": 2, **sides},
         ).content.decode()
-        assert "<b>2 tiles</b>" in planned and "4 visits" in planned and 'class="open"' in planned
+        assert "<b>2 tiles</b>" in planned and "4 visits" in planned and 'class="planned"' in planned
         response = client.post(reverse("annotate:campaign_new"), self.given(basemap, **sides))
         assert response.status_code == 302
         campaign = Campaign.objects.get()

@@ -20,7 +20,7 @@ from mlcore.raster.grid import Grid
 from tests.browser.workbench import Workbench
 from tests.data.grid_cases import grid_of
 from tests.data.planes import MOON_M, PLANES, Plane
-from tests.data.rasters import MAP, north_up, write
+from tests.data.rasters import MAP, NORTH_POLE, hills, north_up, write
 from tests.data.rasters import grid_of as rasters_grid
 
 GROUND, RIM = 60, 250
@@ -272,3 +272,21 @@ def test_a_layer_of_another_grid_is_marked_and_lies_right(
     zoom_and_move(view, view.at(*place))
     in_imagery, drawn = view.rims_at(view.at(*place), 80.0)
     assert drawn == pytest.approx(in_imagery, abs=2.0)
+
+
+def test_the_sun_is_where_the_hillshade_is_lit_from(open_view: Open, media: Path, tmp_path: Path, lead: User):
+    """Beside the pole north is not up, but the light of a hillshade comes from a side of its raster."""
+    place = north_up(200_000.0, 300_000.0, 500.0)
+    source = write(tmp_path / "dem.tif", hills(400, 400), crs=NORTH_POLE, transform=place, unit="m")
+    dem = basemaps.add_basemap(
+        name="Heights", body="moon", path=source, kind="elevation", added_by=participant_of(lead)
+    )
+    conversions.convert(dem.pk)
+    view = open_view(begin(lead, Basemap.objects.get(pk=dem.pk)))
+    expect(view.page.locator(".sun-arrow")).to_have_attribute("transform", "rotate(315 22 22)")
+    lon, lat = (float(value) for value in view.grid.lonlat(200.0, 200.0))
+    x, y = view.grid.pixel(lon, lat + 0.01)
+    north_from_up = np.degrees(np.arctan2(x - 200.0, 200.0 - y))
+    assert abs(north_from_up) > 30
+    label = int(re.search(r"sun (\d+)°", view.page.locator(".sun-label").text_content())[1])
+    assert abs((label - (315 - north_from_up) + 180) % 360 - 180) < 1.5

@@ -27,16 +27,18 @@ export function addScaleBar(map, element) {
 /**
  * @param {GridMap} map
  * @param {HTMLElement} element With a .sun-arrow (an SVG group) and a .sun-label.
- * @returns {(layer: {sun_azimuth_deg: number|null, sun_incidence_deg: number|null}) => void} To be told the layer.
+ * @returns {(layer: {sun_azimuth_deg: number|null, sun_incidence_deg: number|null, sun_is_from_up: boolean}) => void}
+ *   To be told the layer.
  */
 export function addSun(map, element) {
-  let layer = { sun_azimuth_deg: null, sun_incidence_deg: null };
+  let layer = { sun_azimuth_deg: null, sun_incidence_deg: null, sun_is_from_up: false };
   const update = () => {
     const north = screenNorthDeg(map);
     element.hidden = layer.sun_azimuth_deg === null || north === null;
     if (!element.hidden) {
-      find(".sun-arrow", element).setAttribute("transform", `rotate(${north + layer.sun_azimuth_deg} 22 22)`);
-      find(".sun-label", element).textContent = sunText(layer);
+      const onScreen = layer.sun_azimuth_deg + (layer.sun_is_from_up ? 0 : north);
+      find(".sun-arrow", element).setAttribute("transform", `rotate(${onScreen} 22 22)`);
+      find(".sun-label", element).textContent = sunText(layer, (((onScreen - north) % 360) + 360) % 360);
     }
   };
   map.onRest(update);
@@ -46,8 +48,8 @@ export function addSun(map, element) {
   };
 }
 
-function sunText({ sun_azimuth_deg, sun_incidence_deg }) {
-  const azimuth = interpolate(gettext("sun %(degrees)s°"), { degrees: Math.round(sun_azimuth_deg) });
+function sunText({ sun_incidence_deg }, fromNorthDeg) {
+  const azimuth = interpolate(gettext("sun %(degrees)s°"), { degrees: Math.round(fromNorthDeg) % 360 });
   const incidence =
     sun_incidence_deg === null ? "" : `\n${interpolate(gettext("inc. %(degrees)s°"), { degrees: Math.round(sun_incidence_deg) })}`;
   return azimuth + incidence;
