@@ -58,6 +58,8 @@ class Presence(bootsteps.StartStopStep):
 class Scheduler(PersistentScheduler):
     """Celery's own, known to be alive as long as it looks at its schedule."""
 
+    _writer: "Writer | None" = None
+
     def setup_schedule(self) -> None:
         super().setup_schedule()
         self._ticked = time.monotonic()
@@ -73,7 +75,9 @@ class Scheduler(PersistentScheduler):
         return super().tick(*args, **kwargs)
 
     def close(self) -> None:
-        self._writer.end()
+        # Celery closes also one that it could not set up.
+        if self._writer:
+            self._writer.end()
         super().close()
 
 

@@ -1,12 +1,7 @@
-"""Real workers and a real beat: the rows they write, and the lines of their logs."""
+"""A real worker and a real beat: the rows they write, and the lines of their logs."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,22 +15,11 @@ from mlcore.geodesy import rim_polygon
 from review.models import Run, Worker
 from review.services import queues
 from review.tasks import enqueue
-from tests.browser import workers as real
-from tests.browser.workers import real_workers
-
-PATIENCE_S = 90.0
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
-
-
-def lines_of(log: Path) -> list[dict[str, object]]:
-    """The lines of a log that are Tektite's own; Celery prints a warning of its own to root."""
-    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+from rig.inside import enqueueing_to
+from rig.shell import what_is_missing
+from rig.site import Site
+from rig.waiting import until
+from tests.browser.workers import _database_url
 
 
 @pytest.fixture
@@ -48,55 +32,47 @@ def spoilt(lead: User) -> Run:
     return Run.objects.create(campaign=campaign, number=1, system="crater_detector", verb=Run.Verb.TRAIN)
 
 
+def lines_of(log: Path) -> list[dict[str, object]]:
+    """The lines of a log that are Tektite's own; Celery prints a warning of its own to root."""
+    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+
+
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_it_works(tmp_path: Path, media: Path, spoilt: Run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("LOG_FORMAT", "json")
-    monkeypatch.setenv("HEARTBEAT_S", "0.5")
-    with real_workers(tmp_path):
-        wait_until(lambda: Worker.objects.heard().count() == 2, "two workers say that they live")
-        default, gpu = Worker.objects.order_by("name")
-        assert (default.queues, gpu.queues) == (["default"], ["gpu"])
-        assert default.gpus is None
+def test_it_works(spoilt: Run, media: Path):
+    if missing := what_is_missing({"redis-server"}):
+        pytest.skip(missing)
+    environment = {
+        "MEDIA_ROOT": str(media),
+        "SECRET_KEY": settings.SECRET_KEY,
+        "LOG_FORMAT": "json",
+        "HEARTBEAT_S": "0.5",
+    }
+    with (
+        Site(services=["beat", "worker-gpu"], environment=environment, database_url=_database_url()) as site,
+        enqueueing_to(site.redis.broker_url),
+    ):
+        until("both say that they live", lambda: Worker.objects.heard().count() == 2)
+        beat, gpu = Worker.objects.order_by("name")
+        assert (beat.kind, beat.queues, beat.gpus) == ("beat", [], None)
+        assert (gpu.kind, gpu.queues) == ("worker", ["gpu"])
         assert gpu.gpus is not None
         assert gpu.versions["torch"]
-        assert queues.lengths() == {"default": 0, "gpu": 0}
+        until("they go on saying so", lambda: Worker.objects.get(pk=beat.pk).seen_at > beat.seen_at)
+        assert queues.lengths()["gpu"] == 0
 
         with bound_contextvars(request_id="who-pressed-it"):
             enqueue(spoilt)
-        log = tmp_path / "gpu.log"
-        wait_until(lambda: "unforeseen" in log.read_text() or "failed" in log.read_text(), log.read_text())
-        wait_until(lambda: Run.objects.get().state == Run.State.FAILED, "the run has failed")
+        until("the run has failed", lambda: Run.objects.get().state == Run.State.FAILED)
+        for name, sign in (("worker-gpu", signal.SIGQUIT), ("beat", signal.SIGTERM)):
+            site.components[name].process.send_signal(sign)
+        known = [beat.pk, gpu.pk]
+        until("who ends takes its row away", lambda: not Worker.objects.filter(pk__in=known).exists())
+        lines = lines_of(site.logs / "worker-gpu.log")
 
-    (line,) = [line for line in lines_of(log) if line.get("exception")]
-    assert line["run"] == str(spoilt.uid)
-    assert line["attempt"] == 1
+    (line,) = [line for line in lines if line.get("exception")]
+    assert (line["run"], line["attempt"]) == (str(spoilt.uid), 1)
     assert line["request_id"] == "who-pressed-it"
-    received = next(line for line in lines_of(log) if "received" in str(line["event"]))
+    received = next(line for line in lines if "received" in str(line["event"]))
     assert received["task_id"] == line["task_id"]
-    assert line["task"] == received["task"] == "review.tasks.train_task"
-    assert not Worker.objects.exists(), "a worker that ends takes its row away"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_beat_is_known_to_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    command = ["celery", "--app", "webapp", "beat", "--pidfile=", "--schedule", str(tmp_path / "schedule")]
-    environment = {
-        "DATABASE_URL": real._database_url(),
-        "SECRET_KEY": settings.SECRET_KEY,
-        # What it sends goes nowhere.
-        "CELERY_BROKER_URL": "memory://",
-        "HEARTBEAT_S": "0.5",
-    }
-    with (tmp_path / "beat.log").open("wb") as log:
-        beat = subprocess.Popen(
-            [sys.executable, "-m", *command], env=os.environ | environment, stdout=log, stderr=log
-        )
-    try:
-        wait_until(lambda: Worker.objects.beats().heard().exists(), (tmp_path / "beat.log").read_text())
-        first = Worker.objects.get().seen_at
-        wait_until(lambda: Worker.objects.get().seen_at > first, "it goes on saying so")
-    finally:
-        beat.send_signal(signal.SIGTERM)
-        beat.wait(PATIENCE_S)
-    assert not Worker.objects.exists()
+    assert received["task"] == line["task"] == "review.tasks.train_task"
