@@ -122,8 +122,6 @@ class MembershipNeeded(NotAllowed):
         campaign: Which.
     """
 
-    code = "join"
-
     def __init__(self, campaign: Campaign) -> None:
         super().__init__(_("This is for members of “%(name)s”: join it first.") % {"name": campaign.name})
         self.campaign = campaign
