@@ -3,7 +3,7 @@
 A log that has grown beyond BYTES is copied to LOG.1 (LOG.1 becomes LOG.2, and so on) and emptied in place.
 Those who write need not know: they append, so they go on at the new beginning. Killed at any moment this
 loses no line (at worst a copy holds some twice), and without it the logs merely grow. Lines written in the
-microseconds between the last look and the emptying are lost; what must lose none goes to journald
+moment between the last look and the emptying are lost; what must lose none goes to journald
 (docs/operators.md).
 """
 

@@ -9,10 +9,12 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.errors import DiskFull
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from annotate.models import User
@@ -160,6 +162,11 @@ class TestMistakes:
         assert answer.status_code == 507
         assert "disk" in answer.content.decode()
         assert "make room" in answer.content.decode()
+
+    def test_so_is_one_of_the_database(self, broken: Callable[[Exception], Client]):
+        error = OperationalError('could not extend file "base/16384/2619"')
+        error.__cause__ = DiskFull()
+        assert broken(error).get(reverse("annotate:campaign_list")).status_code == 507
 
     def test_other_errors_of_files_are_not(self):
         assert not is_full(OSError(13, "Permission denied"))
