@@ -15,7 +15,6 @@ from annotate.services.participants import participant_of
 from annotate.services.storage import file_of
 from annotate.tasks import convert_basemap_task
 from mlcore import api
-from mlcore.events import EVENTS_FILE
 from review import tasks
 from review.models import ModelVersion, Run
 from review.services import prediction, runs
@@ -39,24 +38,28 @@ def kill(site: Site, *names: str) -> None:
     site.wait_until_up(*(name for name in names if name != LEARNING))
 
 
-def until_at_it(run: Run, site: Site, attempt: int) -> None:
-    """Until this attempt is in the middle: takes steps, or searches a batch after its first, short one."""
+def until_steps(run: Run, site: Site, attempt: int) -> None:
+    """Until the network of this attempt takes steps."""
 
-    def is_at_it() -> bool:
+    def takes_steps() -> bool:
         run.refresh_from_db()
         assert run.state in (Run.State.QUEUED, Run.State.RUNNING), run.error
-        told = told_by(run)
-        windows = sum(event["kind"] == "window" for event in told)
-        is_stepping = any(event.get("stage", "").startswith("step ") for event in told)
-        return run.attempt == attempt and (is_stepping or windows > prediction.FIRST_BATCH)
+        # Told by the learning process itself, since the row hears of it only every few seconds.
+        events, _ = api.read_events(runs.folder_of(run))
+        return run.attempt == attempt and any(e.get("stage", "").startswith("step ") for e in events)
 
-    until_rows(f"attempt {attempt} of {run} is at it", is_at_it, site)
+    until_rows(f"attempt {attempt} of {run} takes steps", takes_steps, site)
 
 
-def told_by(run: Run) -> list[dict]:
-    """By the learning processes of this attempt: the row hears of it only every few seconds."""
-    files = runs.folder_of(run).glob(f"**/{EVENTS_FILE}")
-    return [event for file in files for event in api.read_events(file.parent)[0]]
+def until_more_is_searched(run: Run, site: Site, before: int) -> None:
+    """Until more windows are done than before, and some are not."""
+
+    def is_in_the_middle() -> bool:
+        run.refresh_from_db()
+        assert run.state in (Run.State.QUEUED, Run.State.RUNNING), run.error
+        return run.windows.filter(state="done").count() > before
+
+    until_rows(f"{run} has searched more than {before} windows", is_in_the_middle, site)
 
 
 def test_a_training_ends_well(site: Site, place: Ground):
@@ -71,11 +74,11 @@ def test_a_training_ends_well(site: Site, place: Ground):
     before = timezone.now() - A_MINUTE
     Run.objects.filter(pk=run.pk).update(queued_at=before, enqueued_at=before)
 
-    until_at_it(run, site, attempt=1)
+    until_steps(run, site, attempt=1)
     kill(site, LEARNING)
-    until_at_it(run, site, attempt=2)
+    until_steps(run, site, attempt=2)
     kill(site, "worker-gpu")
-    until_at_it(run, site, attempt=3)
+    until_steps(run, site, attempt=3)
     kill(site, "web", "worker-default", "beat", "redis", "postgres")
     until_ended(run, site)
     assert (run.state, run.error) == ("finished", "")
@@ -87,9 +90,8 @@ def test_a_prediction_searches_each_window_once(site: Site, place: Ground, versi
     run = prediction.request_prediction(model_version=version, requested_by=participant_of(place.lead))
     tasks.enqueue(run)
     searched = {}
-    kills = ([LEARNING], ["worker-gpu"], ["redis", "web", "postgres", "beat"])
-    for attempt, names in enumerate(kills, start=1):
-        until_at_it(run, site, attempt)
+    for names in ([LEARNING], ["worker-gpu"], ["redis", "web", "postgres", "beat"]):
+        until_more_is_searched(run, site, len(searched))
         kill(site, *names)
         searched |= {row[0]: row for row in windows_of(run) if row[1] == "done"}
     until_ended(run, site)
