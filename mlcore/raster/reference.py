@@ -49,8 +49,8 @@ def refuse_place(dataset: DatasetReader, body: Body, name: str) -> None:
             f"{remedy}.",
             code="no_crs",
         )
-    _refuse_other_name(crs, body, name, remedy)
     _refuse_other_radius(crs, body, name, remedy)
+    _refuse_other_name(crs, body, name, remedy)
     refuse_conventions(crs.geodetic_crs, body, name)
 
 

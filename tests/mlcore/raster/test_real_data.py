@@ -6,12 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from rasterio.warp import reproject
+from scipy.ndimage import map_coordinates
 
 from mlcore.errors import InvalidInput
 from mlcore.raster import cog, derive, packing
 from mlcore.raster.cutouts import read_around
+from mlcore.raster.grid import Grid
 from mlcore.raster.map_tiles import Stretch, cut, render
 from mlcore.raster.source import open_source
+from tests.data import rasters
+from tests.data.rasters import MOON_M
 
 DATA = Path(os.environ.get("TEKTITE_DATA", Path(__file__).parents[4] / "shared" / "data"))
 pytestmark = [pytest.mark.data, pytest.mark.skipif(not DATA.exists(), reason=f"no real data in {DATA}")]
@@ -81,3 +86,60 @@ def test_a_layer_of_a_real_model_has_no_seams(tmp_path: Path, monkeypatch: pytes
         with rasterio.open(tmp_path / "b.tif") as dataset:
             found.append(dataset.read(1))
     np.testing.assert_array_equal(*found)
+
+
+# Copernicus, 20° W 9.5° N, on every kind of grid: projection and its units in a pixel there.
+WARPED = {
+    "degrees 0…360": ("+proj=longlat", 1 / 200),
+    "equirectangular metres": ("+proj=eqc +lat_ts=30 +lon_0=120 +units=m", 150.0),
+    "Lambert conformal conic": ("+proj=lcc +lat_1=0 +lat_2=30 +lat_0=10 +lon_0=-10 +units=m", 150.0),
+    "Mercator": ("+proj=merc +lon_0=180 +units=m", 150.0),
+    "polar stereographic north": ("+proj=stere +lat_0=90 +units=m", 260.0),
+    "polar stereographic south": ("+proj=stere +lat_0=-90 +lat_ts=-70 +units=m", 330.0),
+    "azimuthal equidistant": ("+proj=aeqd +lat_0=-10 +lon_0=-50 +units=m", 150.0),
+}
+
+
+@pytest.mark.parametrize("name", WARPED)
+def test_a_real_model_on_any_grid_lies_where_it_lay(tmp_path: Path, name: str):
+    words, pixel = WARPED[name]
+    words += f" +R={MOON_M} +no_defs"
+    source = DATA / "dem/gld100_copernicus_256ppd.tif"
+    middle = rasters.grid_of(words, 0.0, 0.0, pixel).pixel(-20.0, 9.5)
+    west = float(middle[0]) * pixel - 300 * pixel + (360.0 if "0…360" in name else 0.0)
+    place = rasters.north_up(west, -float(middle[1]) * pixel + 300 * pixel, pixel)
+    values = np.full((600, 600), -32768, "int16")
+    with rasterio.open(source) as dataset:
+        reproject(rasterio.band(dataset, 1), values, dst_transform=place, dst_crs=words, dst_nodata=-32768)
+        heights = dataset.read(1).astype(float)
+        own = cog.grid_of(cog.inspect(source, "moon"), "moon")
+    cog.convert_to_cog(
+        rasters.write(tmp_path / "a.source", values, crs=words, transform=place, nodata=-32768),
+        tmp_path / "a.tif",
+    )
+    grid = cog.grid_of(cog.inspect(tmp_path / "a.tif", "moon"), "moon")
+    lon, lat = np.meshgrid(np.linspace(-20.8, -19.2, 80), np.linspace(8.8, 10.2, 80))
+    x, y = own.pixel(lon, lat)
+    expected = map_coordinates(heights, [y - 0.5, x - 0.5], order=1)
+    shown, _ = cut_whole(tmp_path / "a.tif", grid)
+    x, y = grid.pixel(lon, lat)
+    misses = {
+        (dx, dy): float(
+            np.abs(map_coordinates(shown, [y - 0.5 + dy, x - 0.5 + dx], order=1) - expected).mean()
+        )
+        for dx in (-1, 0, 1)
+        for dy in (-1, 0, 1)
+    }
+    # Nearest pixels were taken, so it is off by a part of one; a whole one is much worse.
+    assert min(misses, key=lambda shift: misses[shift]) == (0, 0)
+    assert misses[0, 0] < 0.75 * min(miss for shift, miss in misses.items() if shift != (0, 0))
+
+
+def cut_whole(path: Path, grid: Grid) -> tuple[np.ndarray, int]:
+    """All map tiles of the last zoom side by side, and how many there are each way."""
+    edge = -(-max(grid.width_px, grid.height_px) // 256)
+    rows = [
+        [cut(path, grid.max_zoom, x, y, grid=grid)[0][0].astype(float) for x in range(edge)]
+        for y in range(edge)
+    ]
+    return np.block(rows), edge
