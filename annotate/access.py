@@ -235,6 +235,9 @@ def get_visit(request: HttpRequest, uid: UUID) -> Visit:
     visit = Visit.objects.select_related("tile__campaign", "participant").filter(uid=uid).first()
     if visit is None:
         raise NotFound(_("There is no visit at this address."))
+    if visit.participant.user_id == request.user.pk:
+        # Whose page it is is asked next: the answer is here already.
+        request.user.participant = visit.participant
     authorise(request, visit.tile.campaign)
     if visit.participant.user_id != request.user.pk:
         raise NotFound(_("There is no visit of yours at this address."))

@@ -58,12 +58,12 @@ def run(quick: bool) -> Result:
     size, busy = QUICK if quick else FULL, os.getloadavg()[0]
     with ExitStack() as stack:
         stack.enter_context(database("marks_load", FOLDER_OF_RUN))
-        campaign, sessions = _prepare(size.tiles_along)
+        campaign, people = _prepare(size.tiles_along)
         port, web = stack.enter_context(web_and_worker(FOLDER_OF_RUN))
         plan = {
             "address": f"http://127.0.0.1:{port}",
             "next": f"/api/v1/campaigns/{campaign}/tiles/next",
-            "sessions": sessions,
+            "people": people,
             "csrf": CSRF,
             "thought_s": THOUGHT_S,
             "seconds": size.seconds,
@@ -77,7 +77,7 @@ def run(quick: bool) -> Result:
         stored = _compare([first, told])
         time.sleep(1.0)
         served = _server_times(FOLDER_OF_RUN / "access.log", told)
-        alone = _alone(plan, sessions[0], size.rounds)
+        alone = _alone(plan, people[0], size.rounds)
     FOLDER_OF_RUN.mkdir(parents=True, exist_ok=True)
     peer = label_studio.next_and_submit(size.rounds, FOLDER_OF_RUN)
     acts = sum(len(latencies) for latencies in told["latencies_ms"].values())
@@ -92,7 +92,8 @@ def run(quick: bool) -> Result:
             **{f"{act}_p50_server_ms": _p50(served[act]) for act in ("next", "mark", "submit")},
             **{f"{act}_p95_client_ms": _p95(told["latencies_ms"][act]) for act in ("next", "mark", "submit")},
             **stored,
-            "sent_again": told["repeats"],
+            "sent_again_on_purpose": told["repeats"],
+            "sent_again_after_lost_connections": told["broken"],
             "wrong_answers": sum(told["wrong"].values()),
             "one_person": {f"{act}_ms": _p50(alone[act]) for act in alone},
         },
@@ -119,8 +120,8 @@ def _p95(values: Iterable[float]) -> float:
     return float(np.percentile(list(values), 95))
 
 
-def _prepare(tiles_along: int) -> tuple[str, list[str]]:
-    """A public campaign made by our own services, and a session for each person; its uid and their keys."""
+def _prepare(tiles_along: int) -> tuple[str, list[dict[str, str]]]:
+    """A public campaign made by our own services: its uid, and each person's session and participant."""
     import django
     from django.core.management import call_command
 
@@ -147,9 +148,11 @@ def _prepare(tiles_along: int) -> tuple[str, list[str]]:
     )
     people = [User.objects.create_user(f"person-{number}") for number in range(PEOPLE)]
     for person in people:
-        participants.participant_of(person)
         members.give_role(campaign=campaign, user=person, role="annotator", by=lead.user)
-    return str(campaign.uid), [_session(person) for person in people]
+    return str(campaign.uid), [
+        {"session": _session(person), "participant": str(participants.participant_of(person).uid)}
+        for person in people
+    ]
 
 
 def _picture(path: Path, size_px: int) -> Path:
@@ -231,13 +234,12 @@ def _server_times(log: Path, told: dict[str, object]) -> dict[str, list[float]]:
     return found
 
 
-def _alone(plan: dict[str, object], session: str, rounds: int) -> dict[str, list[float]]:
+def _alone(plan: dict[str, object], person: dict[str, str], rounds: int) -> dict[str, list[float]]:
     """One person without thought: the next tile and one mark on it, so many times; milliseconds of each."""
     taken: dict[str, list[float]] = {"next": [], "mark": []}
-    cookies = {"sessionid": session, "csrftoken": CSRF}
-    with httpx.Client(
-        base_url=plan["address"], cookies=cookies, headers={"X-CSRFToken": CSRF}, timeout=60
-    ) as client:
+    cookies = {"sessionid": person["session"], "csrftoken": CSRF}
+    headers = {"X-CSRFToken": CSRF, "X-Participant": person["participant"]}
+    with httpx.Client(base_url=plan["address"], cookies=cookies, headers=headers, timeout=60) as client:
         for number in range(rounds):
             begun = time.perf_counter()
             visit = client.post(plan["next"], json={}).raise_for_status().json()["visit"]

@@ -20,6 +20,7 @@ import httpx
 MARKS_PER_TILE = 4
 # Of the tiles, so many are given back; of the marks, so many are sent again.
 GIVEN_BACK, SENT_AGAIN = 0.25, 0.1
+TRIES = 4
 JSON = {"Content-Type": "application/json"}
 
 
@@ -31,6 +32,7 @@ class Told:
     acknowledged: list[str] = field(default_factory=list)
     wrong: Counter[str] = field(default_factory=Counter)
     repeats: int = 0
+    broken: int = 0
 
     def note(self, act: str, begun: float, answer: httpx.Response, *wanted: int) -> bool:
         self.latencies_ms[act].append((time.perf_counter() - begun) * 1000)
@@ -71,11 +73,16 @@ class Person:
         self, act: str, path: object, body: dict[str, object], *wanted: int
     ) -> httpx.Response | None:
         begun = time.perf_counter()
-        try:
-            answer = await self.client.post(str(path), content=json.dumps(body))
-        except httpx.HTTPError as error:
-            self.told.wrong[f"{act} {type(error).__name__}"] += 1
-            return None
+        for attempt in range(TRIES):
+            try:
+                answer = await self.client.post(str(path), content=json.dumps(body))
+                break
+            except httpx.TransportError as error:
+                # As a browser: a connection that the server has just closed is no answer, so it asks again.
+                self.told.broken += 1
+                if attempt + 1 == TRIES:
+                    self.told.wrong[f"{act} {type(error).__name__}"] += 1
+                    return None
         if not self.told.note(act, begun, answer, *wanted):
             return None
         if act == "next":
@@ -123,12 +130,12 @@ async def _crowd(plan: dict[str, object]) -> dict[str, object]:
     clients = [
         httpx.AsyncClient(
             base_url=plan["address"],
-            cookies={"sessionid": session, "csrftoken": plan["csrf"]},
-            headers={**JSON, "X-CSRFToken": plan["csrf"]},
+            cookies={"sessionid": one["session"], "csrftoken": plan["csrf"]},
+            headers={**JSON, "X-CSRFToken": plan["csrf"], "X-Participant": one["participant"]},
             limits=limits,
             timeout=60.0,
         )
-        for session in plan["sessions"]
+        for one in plan["people"]
     ]
     begun = time.perf_counter()
     people = [Person(number, plan, client, told) for number, client in enumerate(clients)]
@@ -141,6 +148,7 @@ async def _crowd(plan: dict[str, object]) -> dict[str, object]:
         "acknowledged": told.acknowledged,
         "wrong": told.wrong,
         "repeats": told.repeats,
+        "broken": told.broken,
         "wall_s": wall_s,
     }
 
