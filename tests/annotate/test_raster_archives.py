@@ -188,3 +188,13 @@ class TestRefusals:
 
     def test_a_bomb(self, media: Path) -> None:
         assert "200 times its size" in self.refusal(zipped({"a.tif": bytes(40 * 1024**2)}), media)
+
+    def test_names_are_shown_as_text(
+        self, media: Path, client_of: Callable[[User | None], Client], stranger: User
+    ) -> None:
+        name, inside = "<b>a</b>.zip", "<i>\x07</i>.tif"
+        sent = {"file": SimpleUploadedFile(name, zipped({inside: b"x"})), "body": "moon"}
+        text = client_of(stranger).post(reverse("annotate:basemap_new"), sent).content.decode()
+        assert "&lt;i&gt;?&lt;" in text
+        assert "<i>" not in text
+        assert "<b>" not in text
