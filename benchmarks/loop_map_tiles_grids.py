@@ -119,10 +119,11 @@ def run(quick: bool) -> Result:
             "hillshade of real elevation models (farside; for the south Gassendi) brought to each grid, "
             f"{SIZE_PX}² px, {len(ways[0].ours)} tiles of all zooms; resampled: the equirectangular one (on "
             f"the equirectangular grid the one in degrees), bilinear in both; {rounds} interleaved "
-            f"rounds, of {passes} passes each for own pixels; gunicorn with {WORKERS} workers each, {CLIENTS} clients on the "
-            f"same cores; mean difference of the pictures at most {max(apart):.2f} of 255; load of the "
-            f"machine before: {busy:.1f}; tried after a miss on one grid (2.77, beside eight other programs): "
-            "longer rounds, since 39 tiles of own pixels take a fifth of a second"
+            f"rounds, of {passes} passes each for own pixels; gunicorn with {WORKERS} workers each, "
+            f"{CLIENTS} clients on the same cores; mean difference of the pictures at most "
+            f"{max(apart):.2f} of 255; load of the machine before: {busy:.1f}; tried after a miss on one "
+            "grid (2.77, beside eight other programs): longer rounds, since 39 tiles of own pixels take a "
+            "fifth of a second"
         ),
     )
 
