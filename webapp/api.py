@@ -1,5 +1,6 @@
 """The one place where refusals become HTTP answers, for the API and for pages."""
 
+import logging
 from collections.abc import Callable
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.defaults import page_not_found
+from redis.exceptions import RedisError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
@@ -18,6 +20,15 @@ from annotate.access import SignInNeeded
 from mlcore.errors import Conflict, InvalidInput, NoRoom, NotAllowed, NotFound, TektiteError, TooLarge
 from webapp.throttling import throttled_sentence
 
+log = logging.getLogger(__name__)
+
+
+class NoRedis(TektiteError):
+    """What counts or queues by Redis has to wait until it is back."""
+
+    code = "no_redis"
+
+
 STATUS_OF: dict[type[TektiteError], int] = {
     SignInNeeded: 401,
     TooLarge: 413,
@@ -25,6 +36,7 @@ STATUS_OF: dict[type[TektiteError], int] = {
     NotAllowed: 403,
     NotFound: 404,
     Conflict: 409,
+    NoRedis: 503,
     NoRoom: 507,
 }
 
@@ -101,6 +113,9 @@ class RefusalMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, RedisError):
+            log.error("%s cannot be answered, because Redis does not answer: %s", request.path, error)
+            error = NoRedis(_("This needs the server's Redis, which does not answer. Try again in a moment."))
         if not isinstance(error, TektiteError):
             return None
         if isinstance(error, SignInNeeded) and not request.path.startswith("/api/"):

@@ -44,6 +44,7 @@ _REFUSALS_OF_WRITES = {
     "413": "The request is larger than what is read.",
     "415": "The request is not JSON.",
     "429": "More changes in a minute than are taken from one person; Retry-After says when to go on.",
+    "503": "The server lacks its Redis for the moment.",
     "507": "The server's disks have no room left.",
 }
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")

@@ -251,6 +251,15 @@ class TestOtherPages:
             browser().post(reverse("account_signup"), {"username": f"taken{number}", **given})
         assert len(mail.outbox) <= 3
 
+    def test_without_redis_it_is_said_there_too(self, monkeypatch: pytest.MonkeyPatch):
+        def fail(*_args: object, **_kwargs: object) -> None:
+            raise NoRedis("gone")
+
+        monkeypatch.setattr(ratelimit, "cache", SimpleNamespace(add=fail, get=fail))
+        response = browser().post(reverse("account_signup"), {})
+        assert response.status_code == 503
+        assert "which does not answer. Try again" in response.content.decode()
+
 
 class TestSessions:
     def test_the_identifier_changes_at_the_sign_in(self, stranger: User):
