@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon
 
-from annotate.models import Campaign, Tile
+from annotate.models import Basemap, Campaign, Tile
 from mlcore import geodesy
 from mlcore.bodies import get_body
 from mlcore.raster.grid import Grid
@@ -55,6 +55,16 @@ def _grid_from(text: str) -> Grid:
 def grid_of(campaign: Campaign) -> Grid:
     """The campaign's grid; kept per process, since its projection takes milliseconds to set up."""
     return _grid_from(json.dumps(campaign.grid, sort_keys=True))
+
+
+@lru_cache(maxsize=256)
+def _is_cylindrical(crs_wkt: str) -> bool:
+    return Grid("", crs_wkt, "", 0.0, 0.0, 1.0, 1, 1, 1.0).turn_px is not None
+
+
+def is_north_up(basemap: Basemap) -> bool:
+    """Whether north is up everywhere on the basemap's own grid."""
+    return _is_cylindrical(basemap.crs_wkt)
 
 
 def core_cell(tile: Tile) -> Cell:

@@ -7,7 +7,7 @@ from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 
-from annotate.models import Basemap, Campaign, Catalogue, Participant, Visit
+from annotate.models import Basemap, Campaign, CampaignBasemap, Catalogue, Participant, Visit
 from annotate.services import grids, leases, marks
 from annotate.services.preferences import view_of
 from annotate.services.shapes import geojson
@@ -101,24 +101,32 @@ def config_for(
 
 def layers_json(campaign: Campaign) -> list[dict[str, object]]:
     """The campaign's layers in order, each with its signed map-tile address."""
-    grid = grids.grid_of(campaign)
     return [
         {
             "uid": str(layer.basemap.uid),
             "name": layer.basemap.name,
             "kind": layer.basemap.kind,
             "unit": unit_of(layer.basemap),
-            "sun_azimuth_deg": layer.basemap.sun_azimuth_deg,
-            # A hillshade is lit from one side of its raster; where that is from north differs by place.
-            "sun_is_from_up": layer.basemap.kind == Basemap.Kind.HILLSHADE
-            and not layer.resampled
-            and grid.turn_px is None,
+            **_sun_of(layer),
             "sun_incidence_deg": layer.basemap.sun_incidence_deg,
             "resampled": layer.resampled,
             "tile_url": tile_url(layer.basemap, campaign),
         }
         for layer in campaign.layers.select_related("basemap")
     ]
+
+
+def _sun_of(layer: CampaignBasemap) -> dict[str, object]:
+    """Where the light comes from: clockwise from north, or for some hillshades from the map's up.
+
+    A hillshade is lit from one side of its raster. Where north is up in all of it, that is one direction; on
+    a polar grid it differs by place, and once such a one is resampled nobody can say.
+    """
+    is_turned = layer.basemap.kind == Basemap.Kind.HILLSHADE and not grids.is_north_up(layer.basemap)
+    return {
+        "sun_azimuth_deg": None if is_turned and layer.resampled else layer.basemap.sun_azimuth_deg,
+        "sun_is_from_up": is_turned and not layer.resampled,
+    }
 
 
 def unit_of(basemap: Basemap) -> str | None:

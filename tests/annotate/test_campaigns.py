@@ -6,7 +6,7 @@ import pytest
 import shapely
 
 from annotate.models import Basemap, Campaign, Membership, Role, User
-from annotate.services import basemaps, campaigns, conversions, grids
+from annotate.services import basemaps, campaigns, conversions, grids, workbench
 from annotate.services.participants import participant_of
 from mlcore import geodesy
 from mlcore.errors import InvalidInput
@@ -89,6 +89,29 @@ class TestCreating:
         )
         campaign = create(lead, plain, other)
         assert [layer.basemap for layer in campaign.layers.filter(resampled=True)] == [other]
+
+    def test_the_sun_of_a_hillshade_is_told_as_far_as_it_is_known(
+        self, terrain: Basemap, lead: User, tmp_path: Path
+    ) -> None:
+        place = rasters.north_up(*rasters.polar(11.0, 4.0), 800.0)
+        polar = add(
+            rasters.write(
+                tmp_path / "polar.tif",
+                rasters.hills(60, 60),
+                crs=rasters.NORTH_POLE,
+                transform=place,
+                unit="m",
+            )
+        )
+
+        def suns(*layers: Basemap) -> list[tuple[object, object]]:
+            told = workbench.layers_json(create(lead, *layers))
+            return [
+                (one["sun_azimuth_deg"], one["sun_is_from_up"]) for one in told if one["kind"] == "hillshade"
+            ]
+
+        assert suns(terrain, polar) == [(315.0, False), (None, False)]
+        assert suns(polar, terrain) == [(315.0, True), (315.0, False)]
 
     def test_a_layer_of_another_place_is_refused(self, plain: Basemap, lead: User, tmp_path: Path) -> None:
         far = add(

@@ -90,3 +90,9 @@ def spotted(width: int, height: int, places_px: Iterable[tuple[float, float]]) -
     for at_x, at_y in places_px:
         values += 210.0 * np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / (2 * 1.8**2))
     return np.clip(values, 1, 255).astype(np.uint8)
+
+
+def polar(lon: float, lat: float) -> tuple[float, float]:
+    """Where a place lies on NORTH_POLE, in metres."""
+    x, y = grid_of(NORTH_POLE, 0.0, 0.0, 1.0).pixel(lon, lat)
+    return float(x), -float(y)
