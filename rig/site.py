@@ -119,21 +119,10 @@ class Site:
             shutil.rmtree(self.postgres.home, ignore_errors=True)
         shutil.rmtree(self.folder)
 
-    def add(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Service:
-        """Start a service and have it supervised.
-
-        Args:
-            name: It is ready as the one of bin/lib/services.sh with the same beginning is.
-            command: Program and arguments.
-            environment: The site's where None.
-        """
-        service = Service(
-            name,
-            command,
-            self.environment if environment is None else environment,
-            self.logs / f"{name}.log",
-            self._readiness(name),
-        )
+    def add(self, name: str, command: Sequence[str]) -> Service:
+        """Start a service and have it supervised; one that is neither web nor beat is a worker."""
+        log = self.logs / f"{name}.log"
+        service = Service(name, command, self.environment, log, self._readiness(name))
         service.start()
         self.components[name] = service
         return service
