@@ -42,6 +42,8 @@ export class RingsLayer extends CanvasLayer {
     this.hidden = false;
     /** @type {WeakMap<Circle, Map<number, [number, number][]>>} */
     this.kept = new WeakMap();
+    /** @type {WeakMap<Circle, number>} Their sizes in pixels of the grid. */
+    this.sizes = new WeakMap();
   }
 
   /** @param {string} group @param {Item[]} items Largest first. */
@@ -70,9 +72,8 @@ export class RingsLayer extends CanvasLayer {
    */
   screenRings(circle) {
     const { scale, dx, dy } = this.map.affine();
-    // By its size on this map: near the poles of one in degrees a crater is many times wider than on the ground.
-    const sizePx = sizeOf(this.#gridRing(circle, CORNERS[0][1])) * scale;
-    const [, n] = CORNERS.find(([upTo]) => sizePx / 2 <= upTo);
+    const radiusPx = (this.#gridSize(circle) / 2) * scale;
+    const [, n] = CORNERS.find(([upTo]) => radiusPx <= upTo);
     const corners = this.#gridRing(circle, n);
     return this.#turns(corners).map((shift) => {
       const line = new Float64Array(2 * corners.length);
@@ -141,6 +142,14 @@ export class RingsLayer extends CanvasLayer {
       context.lineWidth = 2;
       context.stroke();
     }
+  }
+
+  /** On this map: near the poles of one in degrees a crater is many times wider than on the ground. */
+  #gridSize(circle) {
+    if (!this.sizes.has(circle)) {
+      this.sizes.set(circle, sizeOf(this.#gridRing(circle, CORNERS[0][1])));
+    }
+    return this.sizes.get(circle);
   }
 
   #gridRing(circle, n) {
