@@ -331,7 +331,12 @@ class TestDamage:
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(UNSAFE)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(names=st.lists(NAMES, max_size=6), kind=st.sampled_from(["zip", "tar", "tar.gz"]))
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_whatever_the_names_nothing_lands_outside(names: list[str], kind: str, tmp_path: Path) -> None:
@@ -352,7 +357,12 @@ def _bytes_of(tmp: Path, kind: str) -> bytes:
     return packed(tmp, FILES.items(), kind).read_bytes()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(data=st.data(), kind=st.sampled_from(KINDS))
 def test_whatever_the_damage_it_is_refused_in_words_or_read(
     data: st.DataObject, kind: str, tmp_path: Path, whole: Callable[[str], bytes]
