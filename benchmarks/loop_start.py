@@ -76,7 +76,7 @@ def run(quick: bool) -> Result:
             f"First start: {what}; with the synthetic demonstration; {cached}. The tile is seen by headless "
             f"Chromium, signed in as {WHO}, on the label page; signing in counts. Second start: middle of "
             f"{len(again)}. Load of the machine before: {busy:.1f} on {os.cpu_count()} cores, after: "
-            f"{os.getloadavg()[0]:.1f}; our niceness: {os.nice(0)}"
+            f"{os.getloadavg()[0]:.1f}"
         ),
     )
 

@@ -13,11 +13,10 @@ serve() {
   SERVICES[$name]=$!
 }
 
-# Pages go before trainings and conversions on the cores that they share.
 worker() { # worker NAME OPTION…
   local name=$1
   shift
-  serve "worker-$name" nice -n 5 celery --app webapp --quiet worker --queues "$name" --hostname "$name@%h" \
+  serve "worker-$name" celery --app webapp --quiet worker --queues "$name" --hostname "$name@%h" \
     --loglevel INFO --without-mingle "$@"
 }
 
