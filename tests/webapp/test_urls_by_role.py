@@ -129,6 +129,9 @@ def place(
         STAFF: make_user(STAFF, is_staff=True, is_superuser=True),
         **{role: make_user(role) for role in Role.values},
     }
+    # Made now, since what is made while a URL is asked is undone afterwards, and users remember theirs.
+    for person in filter(None, people.values()):
+        participant_of(person)
     founder = participant_of(make_user("founder"))
     elevation = _elevation(tmp_path)
     campaign = create_campaign(
