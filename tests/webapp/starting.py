@@ -49,7 +49,7 @@ def surroundings(var: Path, **more: str) -> dict[str, str]:
 
 
 def run(
-    *command: str | Path, var: Path, user: str | None = None, timeout_s: float = 60, **environment: str
+    *command: str | Path, var: Path, user: str | None = None, timeout_s: float = 240, **environment: str
 ) -> tuple[int, str]:
     """(exit status, all that was said) of a command that is expected to end by itself."""
     become = ["setpriv", "--reuid", user, "--clear-groups"] if user else []
@@ -118,7 +118,7 @@ class Started:
 
 def wait_until_all_is_well(address: str) -> None:
     """Workers and beat say that they live once they have started."""
-    deadline, said = time.monotonic() + 120, ""
+    deadline, said = time.monotonic() + 300, ""
     while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(address).close()
