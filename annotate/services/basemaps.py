@@ -35,9 +35,9 @@ def missing_file(basemap: Basemap) -> str:
     """What to say of a converted basemap whose file is gone from the disk; empty where it is there."""
     if basemap.state != Basemap.State.READY or cog_file(basemap).is_file():
         return ""
-    return _("The file of “%(name)s” is missing on the server; its operator can restore it from a backup.") % {
-        "name": basemap.name
-    }
+    return _(
+        "The file of “%(name)s” is missing on the server; its operator can restore it from a backup."
+    ) % {"name": basemap.name}
 
 
 def add_basemap(
