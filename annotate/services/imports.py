@@ -236,6 +236,9 @@ def left_behind() -> list[CatalogueImport]:
 
 def forget_expired() -> int:
     """Remove lists that nobody imported in time, with their files; returns how many."""
+    for done in CatalogueImport.objects.filter(state=State.DONE, expires_at__gt=timezone.now()):
+        # Left where a worker died between its commit and this.
+        list_file(done).unlink(missing_ok=True)
     gone = 0
     for waiting in CatalogueImport.objects.expired():
         with exclusive(_lock_name(waiting.pk)) as is_mine:

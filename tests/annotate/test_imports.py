@@ -363,6 +363,14 @@ class TestForgotten:
         here = reverse("annotate:import_rejected", args=[CatalogueImport.objects.get().uid])
         assert b"Too far north" in client.get(here).getvalue()
 
+    def test_a_file_that_a_dying_worker_left_is_removed(self, client: Client) -> None:
+        send(client, GOOD)
+        step(client, "confirm", on_bad_rows="skip")
+        left = imports.list_file(CatalogueImport.objects.get())
+        left.write_text(GOOD)
+        imports.forget_expired()
+        assert not left.exists()
+
     def test_a_discarded_list_leaves_nothing(self, client: Client, files: Path) -> None:
         send(client, GOOD)
         assert "is discarded" in step(client, "discard").content.decode()
