@@ -45,6 +45,17 @@ CHECKS = [
     response_schema_conformance,
 ]
 WHO = (ANONYMOUS, STRANGER, Role.ANNOTATOR, Role.REVIEWER, Role.READER, Role.LEAD, STAFF)
+# Whoever asks for the thing itself, with whatever else, is answered.
+ALWAYS_ANSWERED = {
+    "GET /api/v1/basemaps/{uid}",
+    "GET /api/v1/catalogues/{uid}/features",
+    "GET /api/v1/runs/{uid}",
+    "GET /api/v1/visits/{uid}",
+    "POST /api/v1/campaigns/{uid}/tiles/next",
+    "POST /api/v1/runs/{uid}/cancel",
+    "POST /api/v1/visits/{uid}/extend",
+    "POST /api/v1/workflows/{uid}/next",
+}
 Asker = Callable[[schemathesis.Case], schemathesis.Response]
 
 
@@ -150,7 +161,8 @@ def test_no_answer_is_a_mistake_or_not_as_described(
     assert set(statuses) == {operation.label for operation in operations}
     if who == Role.LEAD:
         # It did not only hear refusals.
-        assert sum(bool(found & {200, 201}) for found in statuses.values()) >= len(operations) * 2 // 3
+        heard = {label for label, found in statuses.items() if found & {200, 201}}
+        assert heard >= ALWAYS_ANSWERED, statuses
 
 
 def _ask_all(
