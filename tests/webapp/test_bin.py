@@ -73,7 +73,7 @@ def test_it_works(home: Path):
     again = Started(home, port)
     assert again.stop(signal.SIGINT) == 130
     assert processes_of(home) == []
-    # What takes long is not done twice. It took 4 to 6 s on two idle cores; a shared machine promises none.
+    # What takes long is not done twice. It takes 2 s on two cores; a shared machine promises none.
     for once in ("installing", "making the database", "bringing the database up to date", "collecting"):
         assert once not in again.said
     other = "app = app || 'x' WHERE app LIKE 'sessions%'"
