@@ -12,8 +12,8 @@ for _name in ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA"):
     os.environ.pop(_name, None)
 
 # Nothing that a file says makes GDAL ask over the network: drivers that fetch are not loaded, and names
-# such as /vsicurl/… are refused.
-os.environ["GDAL_SKIP"] = "DAAS EEDA EEDAI HTTP NGW OGCAPI PLMosaic PLScenes STACIT STACTA WCS WFS WMS WMTS"
+# such as /vsicurl/… are refused. Only drivers of the wheel are named: GDAL warns of others at every start.
+os.environ["GDAL_SKIP"] = "DAAS EEDA EEDAI HTTP PLMosaic STACIT STACTA WCS WMS WMTS"
 os.environ["CPL_VSIL_CURL_ALLOWED_EXTENSIONS"] = ".none"
 
 import rasterio  # noqa: E402 - after the clean-up above, before Django loads GDAL
