@@ -13,18 +13,18 @@ from django.db import connection
 from django.urls import reverse
 
 from annotate.services.participants import participant_of
+from benchmarks.rig import outcomes
+from benchmarks.rig.ground import Ground
+from benchmarks.rig.inside import until_rows
+from benchmarks.rig.people import Person
+from benchmarks.rig.site import LEARNING, Site
+from benchmarks.rig.waiting import until
+from benchmarks.rig.watching import Watcher
 from mlcore import api
 from mlcore.events import EVENTS_FILE
 from review import tasks
 from review.models import ModelVersion, Run
 from review.services import registry, runs
-from rig import outcomes
-from rig.ground import Ground
-from rig.inside import until_rows
-from rig.people import Person
-from rig.site import LEARNING, Site
-from rig.waiting import until
-from rig.watching import Watcher
 
 # Who ends the attempt with them; the others leave it alone.
 ENDS_ATTEMPT = ("worker-gpu", LEARNING)

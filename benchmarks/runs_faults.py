@@ -14,9 +14,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from benchmarks.record import Result
+from benchmarks.rig.shell import what_is_missing
+from benchmarks.rig.site import LEARNING, Site
 from mlcore.errors import TektiteError
-from rig.shell import what_is_missing
-from rig.site import LEARNING, Site
 
 if TYPE_CHECKING:
     from benchmarks.fault_cycles import Cycle, Kill
@@ -47,7 +47,7 @@ def run(quick: bool) -> Result:
     order = list(QUICK_KILLS) if quick else in_turn(dice)
     with _site() as site:
         from benchmarks.fault_cycles import Bench
-        from rig import ground
+        from benchmarks.rig import ground
 
         bench = Bench(site, ground.lay(site), QUICK if quick else TINY, dice)
         peace = bench.cycle({})
@@ -108,7 +108,7 @@ def _site() -> Iterator[Site]:
         import django
 
         django.setup()
-        from rig.inside import reach
+        from benchmarks.rig.inside import reach
 
         with reach(site):
             yield site

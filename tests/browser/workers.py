@@ -9,9 +9,9 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from rig.inside import enqueueing_to
-from rig.shell import what_is_missing
-from rig.site import Site
+from benchmarks.rig.inside import enqueueing_to
+from benchmarks.rig.shell import what_is_missing
+from benchmarks.rig.site import Site
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from benchmarks.rig import ground, network, shell
+from benchmarks.rig.ground import Ground
+from benchmarks.rig.inside import reach, until_rows
+from benchmarks.rig.network import Network
+from benchmarks.rig.site import Site
 from review import tasks
 from review.models import ModelVersion, Run
-from rig import ground, network, shell
-from rig.ground import Ground
-from rig.inside import reach, until_rows
-from rig.network import Network
-from rig.site import Site
 
 HOSTS = ("north", "south")
 # Who is killed is given up for lost after 8 seconds instead of 40.

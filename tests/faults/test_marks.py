@@ -11,10 +11,10 @@ from django.urls import reverse
 
 from annotate.models import Campaign, Mark, MarkRevision, Role, User
 from annotate.services import members
-from rig.ground import Ground
-from rig.people import NO_ANSWER, Person
-from rig.site import Site
-from rig.waiting import until
+from benchmarks.rig.ground import Ground
+from benchmarks.rig.people import NO_ANSWER, Person
+from benchmarks.rig.site import Site
+from benchmarks.rig.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

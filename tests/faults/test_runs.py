@@ -14,15 +14,15 @@ from annotate.services.conversions import DERIVED_KINDS
 from annotate.services.participants import participant_of
 from annotate.services.storage import file_of
 from annotate.tasks import convert_basemap_task
+from benchmarks.rig import ground
+from benchmarks.rig.ground import Ground
+from benchmarks.rig.inside import until_rows
+from benchmarks.rig.outcomes import features_due, features_of, told_twice, windows_of
+from benchmarks.rig.site import LEARNING, Site
 from mlcore import api
 from review import tasks
 from review.models import ModelVersion, Run
 from review.services import prediction, runs
-from rig import ground
-from rig.ground import Ground
-from rig.inside import until_rows
-from rig.outcomes import features_due, features_of, told_twice, windows_of
-from rig.site import LEARNING, Site
 from tests.faults.conftest import SHORT, until_ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

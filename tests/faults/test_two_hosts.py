@@ -6,15 +6,15 @@ import pytest
 
 from annotate.models import Catalogue
 from annotate.services.participants import participant_of
+from benchmarks.rig import network, shell
+from benchmarks.rig.ground import Ground
+from benchmarks.rig.inside import until_rows
+from benchmarks.rig.network import Network
+from benchmarks.rig.outcomes import features_due, features_of, windows_of
+from benchmarks.rig.site import Site
 from review import tasks
 from review.models import ModelVersion, Run, RunWindow
 from review.services import prediction
-from rig import network, shell
-from rig.ground import Ground
-from rig.inside import until_rows
-from rig.network import Network
-from rig.outcomes import features_due, features_of, windows_of
-from rig.site import Site
 from tests.faults.conftest import HOSTS, until_ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -32,7 +32,7 @@ PLANTED = [
     (rules.imports_run_one_way, "review/services/queue.py", "from annotate.access import me"),
     (rules.imports_run_one_way, "review/services/queue.py", "from review.tasks import train_task"),
     (rules.imports_run_one_way, "review/tasks.py", "from webapp.celery import app"),
-    (rules.imports_run_one_way, "review/services/runs.py", "from rig.site import Site"),
+    (rules.imports_run_one_way, "review/services/runs.py", "from benchmarks.rig.site import Site"),
     (rules.imports_run_one_way, "annotate/helpers.py", ""),
     (rules.keys_run_one_way, "annotate/models/mark.py", 'run = models.ForeignKey("review.Run")'),
     (rules.keys_run_one_way, "annotate/models/mark.py", 'run = ManyToManyField(Tile, through="review.Run")'),

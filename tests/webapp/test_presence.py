@@ -11,14 +11,14 @@ from structlog.contextvars import bound_contextvars
 from annotate.models import Campaign, User
 from annotate.services.participants import participant_of
 from annotate.services.shapes import stamped
+from benchmarks.rig.inside import enqueueing_to
+from benchmarks.rig.shell import what_is_missing
+from benchmarks.rig.site import Site
+from benchmarks.rig.waiting import until
 from mlcore.geodesy import rim_polygon
 from review.models import Run, Worker
 from review.services import queues
 from review.tasks import enqueue
-from rig.inside import enqueueing_to
-from rig.shell import what_is_missing
-from rig.site import Site
-from rig.waiting import until
 from tests.browser.workers import _database_url
 
 

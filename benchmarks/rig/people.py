@@ -12,7 +12,7 @@ from django.conf import settings
 from django.test import Client
 
 from annotate.models import User
-from rig.site import Site
+from benchmarks.rig.site import Site
 
 # What a browser calls "no connection": refused, reset, or ended in the middle of an answer.
 NO_ANSWER = (OSError, HTTPException)
@@ -42,7 +42,7 @@ class Person:
 
     @classmethod
     def signed_in(cls, user: User, site: Site) -> "Person":
-        """With a session made in the database; see rig.inside.reach."""
+        """With a session made in the database; see benchmarks.rig.inside.reach."""
         client = Client()
         client.force_login(user)
         return cls(site.url, client.cookies[settings.SESSION_COOKIE_NAME].value)

@@ -11,12 +11,12 @@ from annotate.services.campaigns import create_campaign
 from annotate.services.features import add_features
 from annotate.services.grids import grid_of
 from annotate.services.participants import participant_of
+from benchmarks.rig.site import Site
 from mlcore.simulate.placed import on_body, write_world
 from mlcore.simulate.terrain import TerrainParameters, World, make_world
 from review.models import Run
 from review.services import training
 from review.services.labels import REGION
-from rig.site import Site
 
 SIZE_PX, MIN_DIAMETER_M = 512, 1600.0
 LON, LAT = 10.0, 0.0
@@ -44,7 +44,7 @@ class Ground:
 
 
 def lay(site: Site) -> Ground:
-    """Make it, in this process; see rig.inside.reach."""
+    """Make it, in this process; see benchmarks.rig.inside.reach."""
     lead = User.objects.create_user("lead")
     terrain = add_terrain(site, participant_of(lead))
     conversions.convert(terrain.pk)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlcore.errors import TektiteError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 PACKAGES = frozenset({"postgresql-postgis", "redis-server"})
 _LIBRARIES = "".join(f". {ROOT}/bin/lib/{name}.sh; " for name in ("common", "install", "servers", "services"))
 # The commands of bin/lib/services.sh, printed instead of started.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from rig.people import NO_ANSWER, Person
+from benchmarks.rig.people import NO_ANSWER, Person
 
 ASK_EVERY_S = 0.2
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psutil
 
-from rig.components import Component
-from rig.shell import bash
-from rig.waiting import until
+from benchmarks.rig.components import Component
+from benchmarks.rig.shell import bash
+from benchmarks.rig.waiting import until
 
 
 class Server(Component):

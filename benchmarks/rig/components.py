@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from rig.shell import ROOT
+from benchmarks.rig.shell import ROOT
 
 LAST_LINES = 12
 

@@ -10,8 +10,8 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import override_settings
 from kombu import pools
 
-from rig.site import Site
-from rig.waiting import until
+from benchmarks.rig.site import Site
+from benchmarks.rig.waiting import until
 from webapp.celery import app
 
 T = TypeVar("T")

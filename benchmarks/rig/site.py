@@ -15,12 +15,12 @@ from typing import Self
 
 import psutil
 
+from benchmarks.rig.components import Component, Service
+from benchmarks.rig.network import Network
+from benchmarks.rig.servers import Postgres, Redis
+from benchmarks.rig.shell import manage, service_commands, surroundings
+from benchmarks.rig.waiting import until
 from mlcore.errors import TektiteError
-from rig.components import Component, Service
-from rig.network import Network
-from rig.servers import Postgres, Redis
-from rig.shell import manage, service_commands, surroundings
-from rig.waiting import until
 
 # As systemd's Restart=always with RestartSec=1 would.
 RESTART_AFTER_S = 1.0
