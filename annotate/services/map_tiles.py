@@ -26,7 +26,20 @@ class Layer:
     statistics: list[dict[str, float]]
 
     def tile(self, z: int, x: int, y: int, stretch: Stretch) -> Tile:
-        return render(self.path, z, x, y, grid=self.grid, stretch=stretch, statistics=self.statistics)
+        """One map tile.
+
+        Raises:
+            NotFound: The file is gone from the disk.
+        """
+        try:
+            return render(self.path, z, x, y, grid=self.grid, stretch=stretch, statistics=self.statistics)
+        except OSError:
+            if self.path.exists():
+                raise
+            raise NotFound(
+                _("This layer's file is missing on the server; its operator can restore it from a backup."),
+                code="file_missing",
+            ) from None
 
 
 @lru_cache(maxsize=512)

@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from affine import Affine
-from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, Route, expect
 
 from annotate.models import Campaign, Mark, User, Visit
 from annotate.services import marks
 from mlcore import geodesy
 from mlcore.bodies import BODIES
-from tests.browser.conftest import PHONE, sign_in
+from tests.browser.conftest import PHONE
 from tests.browser.workbench import SIZE_PX, Workbench, make_basemap, make_campaign, open_workbench
 from tests.data.rasters import DEGREES, MAP, SOUTH_POLE, north_up
 
@@ -208,7 +207,7 @@ def test_without_a_connection_nothing_is_lost_even_over_a_reload(workbench: Work
     page.route("**/api/v1/visits/*/marks", lambda route: route.abort())
     workbench.drag((100, 100), (112, 100))
     workbench.drag((160, 100), (172, 100))
-    expect(page.locator("#save-state")).to_contain_text("Not saved — retrying")
+    expect(page.locator("#save-state")).to_contain_text("2 waiting, kept in this browser · next try in")
     assert not Mark.objects.exists()
     page.reload()
     workbench.wait_for_imagery()
@@ -233,20 +232,6 @@ def test_an_answer_lost_on_the_way_draws_nothing_twice(workbench: Workbench):
     workbench.press("}")
     workbench.saved()
     assert only_mark().version == 2
-
-
-def test_signed_out_while_drawing(workbench: Workbench, annotator: User):
-    page = workbench.page
-    Session.objects.all().delete()
-    workbench.drag((100, 100), (112, 100))
-    expect(page.get_by_role("alert")).to_contain_text("You are signed out. Your marks are kept here")
-    expect(page.get_by_role("link", name="Sign in in a new tab")).to_be_visible()
-    assert not Mark.objects.exists()
-    sign_in(page.context, annotator, page.url.partition("/campaigns")[0])
-    page.get_by_role("button", name="Try again").click()
-    workbench.saved()
-    expect(page.get_by_role("alert")).to_be_hidden()
-    assert Mark.objects.count() == 1
 
 
 def test_changed_elsewhere_is_a_choice(workbench: Workbench):

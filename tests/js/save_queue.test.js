@@ -1,144 +1,96 @@
+import "./node18.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ApiError } from "tektite/lib/api";
-import { SaveQueue } from "tektite/lib/save_queue";
+import { Browser, Tab, until } from "./browser.js";
+import { MarkServer, offline, refusal } from "./mark_server.js";
 import { holdTimers } from "./node18.js";
 
-/** The browser's storage, and a server that keeps marks as ours does. */
-class MemoryStorage extends Map {
-  get length() {
-    return this.size;
-  }
-  key(i) {
-    return [...this.keys()][i];
-  }
-  getItem(key) {
-    return this.get(key) ?? null;
-  }
-  setItem(key, value) {
-    this.set(key, value);
-  }
-  removeItem(key) {
-    this.delete(key);
-  }
-}
-
-class Server {
-  marks = new Map();
-  log = [];
-  /** @type {((save: object) => Error|null)[]} Taken one by one: what goes wrong before the request is handled. */
-  before = [];
-  /** The same after it was handled: the answer is lost. */
-  after = [];
-
-  async send(save) {
-    this.log.push(save.kind);
-    const early = this.before.shift()?.(save);
-    if (early) {
-      throw early;
-    }
-    const mark = this.handle(save);
-    const late = this.after.shift()?.(save);
-    if (late) {
-      throw late;
-    }
-    return mark;
-  }
-
-  handle(save) {
-    const known = this.marks.get(save.mark);
-    if (save.kind === "draw") {
-      return known ?? this.store(save.mark, { uid: save.mark, version: 1, deleted: false, ...save.body });
-    }
-    if (known.version !== save.base) {
-      throw new ApiError("Changed.", { status: 409, code: "conflict", current: known });
-    }
-    const patch = { change: save.body, delete: { deleted: true }, restore: { deleted: false } }[save.kind];
-    return this.store(save.mark, { ...known, ...patch, version: known.version + 1 });
-  }
-
-  store(uid, mark) {
-    this.marks.set(uid, mark);
-    return mark;
-  }
-}
-
-const offline = () => new ApiError("No connection.");
-const refusal = (status) => () => new ApiError(`Refused with ${status}.`, { status });
-
-function setUp(context, { server = new Server(), storage = new MemoryStorage(), choice = "mine" } = {}) {
+async function setUp(context, { server = new MarkServer(), browser = new Browser(), choice = "mine", ...options } = {}) {
   holdTimers(context);
-  const events = [];
-  const queue = new SaveQueue({
-    send: (save) => server.send(save),
-    storage,
-    prefix: "tektite.save.",
-    onSaved: (save, mark) => events.push(`saved ${save.kind} v${mark.version}`),
-    onDropped: (save, error) => events.push(`dropped ${save.kind}: ${error.message}`),
-    onConflict: async () => (events.push("asked"), choice),
-    onTheirs: (mark) => events.push(`theirs v${mark.version}`),
-  });
-  return { queue, server, storage, events };
+  const tab = await Tab.open(browser, (save) => server.send(save), { onConflict: async () => choice, ...options });
+  const { queue, events } = tab;
+  return { tab, queue, server, browser, events };
 }
 
-const draw = (mark = "m") => ({ visit: "v", mark, kind: "draw", body: { lon: 1, lat: 2, diameter_m: 900 }, base: 0 });
-const change = (body, base = 1) => ({ visit: "v", mark: "m", kind: "change", body, base });
-const remove = (base) => ({ visit: "v", mark: "m", kind: "delete", body: {}, base });
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+const SHAPE = { lon: 1, lat: 2, diameter_m: 900 };
+const draw = (mark = "m", visit = "v") => ({ visit, tile: 1, mark, kind: "draw", body: SHAPE, shape: SHAPE, base: 0 });
+const change = (body, base = 1) => ({ ...draw(), kind: "change", body, shape: { ...SHAPE, ...body }, base });
+const remove = (base) => ({ ...change({}, base), kind: "delete" });
+const theirs = (server, mark) => server.store({ id: "theirs" }, { uid: "m", lon: 9, lat: 9, diameter_m: 1, ...mark });
+const kept = async (queue) => (await queue.log.revise(() => ({}))).saves;
 
 test("it works: drawn, changed, deleted, restored, each on the version before", async (context) => {
-  const { queue, server, storage, events } = setUp(context);
+  const { queue, server, events } = await setUp(context);
   queue.add(draw());
   queue.add(change({ lon: 5 }, 0));
   queue.add(remove(0));
   queue.add({ ...remove(0), kind: "restore" });
-  assert.equal(queue.state, "saving");
+  assert.equal(queue.unkept, 4);
   await queue.settled("v");
-  await turn();
   assert.deepEqual(events, ["saved draw v1", "saved change v2", "saved delete v3", "saved restore v4"]);
   assert.equal(server.marks.get("m").lon, 5);
-  assert.equal(queue.state, "idle");
-  assert.equal(storage.size, 0);
-  assert.ok(queue.lastSavedAt instanceof Date);
+  await until(() => queue.state === "idle");
+  assert.equal((await kept(queue)).length, 0);
+  assert.equal(queue.unkept, 0);
+  assert.equal(queue.lastSavedAt, Date.parse(server.marks.get("m").updated_at));
+});
+
+test("a save is kept only once the database has said so", async (context) => {
+  const { queue, server } = await setUp(context);
+  server.before = [offline];
+  const adding = queue.add(draw());
+  assert.equal(queue.unkept, 1);
+  assert.equal(await adding, true);
+  assert.equal(queue.unkept, 0);
+  assert.equal((await kept(queue)).length, 1);
 });
 
 test("small steps that wait become one", async (context) => {
-  const { queue, server } = setUp(context);
+  const { queue, server } = await setUp(context);
+  server.before = [offline];
   queue.add(draw());
   for (let i = 0; i < 10; i += 1) {
     queue.add(change({ diameter_m: 900 + i }, 0));
   }
+  await until(() => queue.writing.size === 0 && !queue.isSending);
+  assert.deepEqual(queue.waiting.map(({ kind }) => kind), ["draw", "change"]);
+  queue.resume();
   await queue.settled("v");
-  assert.deepEqual(server.log, ["draw", "change"]);
   assert.equal(server.marks.get("m").diameter_m, 909);
+  assert.equal(server.marks.get("m").version, 2);
 });
 
-test("without an answer it tries again, ever more slowly, and keeps the save in the storage", async (context) => {
-  const { queue, server, storage } = setUp(context);
+test("without an answer it tries again, ever more slowly, and keeps the save", async (context) => {
+  const { queue, server } = await setUp(context);
   server.before = [offline, refusal(503), offline];
   queue.add(draw());
-  await turn();
-  assert.equal(queue.state, "retrying");
-  assert.equal(storage.size, 1);
   for (const wait of [1000, 2000, 4000]) {
+    await until(() => queue.state === "retrying");
     assert.equal(server.marks.size, 0);
+    assert.equal((await kept(queue)).length, 1);
+    await until(() => !queue.isSending);
     context.clock.tick(wait);
-    await turn();
+    await until(() => queue.state !== "retrying" || queue.isSending === false);
   }
+  await until(() => queue.state === "idle");
   assert.equal(server.marks.size, 1);
-  assert.equal(queue.state, "idle");
 });
 
-test("a reload replays what was not saved", async (context) => {
-  const { queue, server, storage } = setUp(context);
-  server.before = [offline];
-  queue.add(draw());
-  queue.add(change({ lat: 3 }, 0));
-  await turn();
+test("a reload replays what was not saved, in the order of drawing and not of any clock", async (context) => {
+  const { queue, tab, server, browser } = await setUp(context);
+  server.before = [offline, offline, offline];
+  const now = Date.now;
+  await queue.add(draw());
+  Date.now = () => now() - 9 * 3600_000; // the clock was set back
+  await queue.add(change({ lat: 3 }, 0));
+  Date.now = now;
+  await until(() => !queue.isSending);
+  server.before = [];
+  tab.die();
   context.clock.reset();
 
-  const again = setUp(context, { server, storage });
+  const again = await setUp(context, { server, browser });
   assert.deepEqual(again.queue.pendingOf("v").map(({ kind }) => kind), ["draw", "change"]);
   again.queue.resume();
   await again.queue.settled("v");
@@ -146,66 +98,96 @@ test("a reload replays what was not saved", async (context) => {
 });
 
 test("an answer lost on the way asks nobody and changes nothing twice", async (context) => {
-  const { queue, server, events } = setUp(context);
-  server.after = [offline, null, offline];
+  const { queue, server, events } = await setUp(context);
+  const retry = async () => {
+    await until(() => queue.state === "retrying" && !queue.isSending);
+    context.clock.tick(60_000);
+    await queue.settled("v");
+  };
+  server.after = [offline];
   queue.add(draw());
-  await turn();
-  context.clock.tick(1000);
-  await turn();
+  await retry();
+  server.after = [offline];
   queue.add(change({ lon: 0.1 + 0.2 }));
-  await turn();
+  await retry();
   server.after = [offline];
   queue.add(remove(2));
-  await turn();
-  context.clock.tick(5000);
-  await turn();
-  assert.equal(queue.state, "idle");
+  await retry();
   assert.ok(!events.includes("asked"));
   assert.equal(server.marks.get("m").version, 3);
   assert.equal(server.marks.get("m").deleted, true);
 });
 
-test("signed out: it waits with everything kept until asked to go on", async (context) => {
-  const { queue, server } = setUp(context);
-  server.before = [refusal(401)];
-  queue.add(draw());
-  queue.add(draw("n"));
-  await turn();
-  assert.equal(queue.state, "signed_out");
-  assert.equal(queue.saves.length, 2);
-  queue.resume();
-  await queue.settled("v");
-  assert.equal(server.marks.size, 2);
+test("signed out, or somebody else signed in: it waits with everything kept until asked to go on", async (context) => {
+  for (const [problem, state] of [
+    [refusal(401), "signed_out"],
+    [refusal(409, "other_person"), "other_person"],
+  ]) {
+    const { queue, server } = await setUp(context);
+    server.before = [problem, problem];
+    await queue.add(draw());
+    await until(() => queue.state === state && !queue.isSending);
+    await queue.add(draw("n"));
+    await until(() => queue.state === state && !queue.isSending);
+    assert.equal((await kept(queue)).length, 2);
+    assert.equal(queue.parked.length, 0);
+    queue.resume();
+    await queue.settled("v");
+    assert.equal(server.marks.size, 2);
+    context.clock.reset();
+  }
 });
 
-test("refused for good: drawn again from nothing is dropped aloud, with what follows on it", async (context) => {
-  const { queue, server, events } = setUp(context);
+test("another person's saves are neither seen nor sent", async (context) => {
+  const { queue, server, browser } = await setUp(context);
+  server.before = [refusal(401)];
+  await queue.add(draw());
+  await until(() => queue.state === "signed_out");
+  const bob = await Tab.open(browser, (save) => server.send(save), { participant: "bob" });
+  await bob.queue.resume();
+  assert.equal(bob.queue.saves.length, 0);
+  assert.equal(server.marks.size, 0);
+});
+
+test("a shape that is refused waits for a word, with what follows on it; the rest goes on", async (context) => {
+  const { queue, server, events } = await setUp(context);
   server.before = [refusal(400)];
   queue.add(draw());
   queue.add(change({ lon: 2 }, 0));
   queue.add(draw("n"));
+  await until(() => events.includes("saved draw v1"));
+  assert.deepEqual(events, ["parked draw: Refused with 400.", "parked change: Refused with 400.", "saved draw v1"]);
+  assert.deepEqual(queue.parked.map(({ mark }) => mark), ["m", "m"]);
   await queue.settled("v");
-  assert.deepEqual(events, ["dropped draw: Refused with 400.", "saved draw v1"]);
 });
 
-test("not ours to save, or the tile is closed: it stops and waits for a word", async (context) => {
+test("a tile that is lost keeps what was drawn on it, for a download, another try, or an end", async (context) => {
   for (const status of [403, 404, 409]) {
-    const { queue, server, events } = setUp(context);
-    server.before = [refusal(status)];
+    const { queue, server, events, browser } = await setUp(context);
+    server.before = [refusal(status, "lease_lost")];
     queue.add(draw());
-    await turn();
-    assert.equal(queue.state, "refused");
-    assert.equal(queue.saves.length, 1);
-    queue.discardFirst();
-    assert.deepEqual(events, [`dropped draw: Refused with ${status}.`]);
-    assert.equal(queue.state, "idle");
+    queue.add(draw("n"));
+    queue.add(draw("o", "another visit"));
+    await until(() => events.includes("saved draw v1"));
+    assert.deepEqual(queue.parked.map(({ mark }) => mark), ["m", "n"]);
+    assert.equal(queue.parked[0].parked.message, `Refused with ${status}.`);
+    const reloaded = await Tab.open(browser, (save) => server.send(save));
+    assert.equal(reloaded.queue.parked.length, 2);
+    await queue.retryParked();
+    await until(() => server.marks.size === 3);
+    await until(() => reloaded.queue.parked.length === 0);
+    server.before = [refusal(status)];
+    queue.add(change({ lon: 7 }));
+    await until(() => queue.parked.length === 1);
+    await queue.discardParked();
+    assert.equal((await kept(queue)).length, 0);
     context.clock.reset();
   }
 });
 
 test("a conflict is asked about: mine is sent on top of theirs", async (context) => {
-  const { queue, server, events } = setUp(context);
-  server.store("m", { uid: "m", version: 7, deleted: false, lon: 9, lat: 9, diameter_m: 1 });
+  const { queue, server, events } = await setUp(context);
+  theirs(server, { version: 7, deleted: false });
   queue.add(change({ lon: 4 }));
   await queue.settled("v");
   assert.deepEqual(events, ["asked", "saved change v8"]);
@@ -213,8 +195,8 @@ test("a conflict is asked about: mine is sent on top of theirs", async (context)
 });
 
 test("a conflict is asked about: theirs stays, and what was mine is forgotten", async (context) => {
-  const { queue, server, events } = setUp(context, { choice: "theirs" });
-  server.store("m", { uid: "m", version: 7, deleted: false, lon: 9, lat: 9, diameter_m: 1 });
+  const { queue, server, events } = await setUp(context, { choice: "theirs" });
+  theirs(server, { version: 7, deleted: false });
   queue.add(change({ lon: 4 }));
   queue.add(remove(1));
   await queue.settled("v");
@@ -223,20 +205,76 @@ test("a conflict is asked about: theirs stays, and what was mine is forgotten", 
 });
 
 test("mine over one that was deleted elsewhere: it is restored first", async (context) => {
-  const { queue, server } = setUp(context);
-  server.store("m", { uid: "m", version: 7, deleted: true, lon: 9, lat: 9, diameter_m: 1 });
+  const { queue, server } = await setUp(context);
+  theirs(server, { version: 7, deleted: true });
   queue.add(change({ lon: 4 }));
   await queue.settled("v");
-  assert.deepEqual(server.marks.get("m"), { uid: "m", version: 9, deleted: false, lon: 4, lat: 9, diameter_m: 1 });
+  const { version, deleted, lon } = server.marks.get("m");
+  assert.deepEqual({ version, deleted, lon }, { version: 9, deleted: false, lon: 4 });
 });
 
-test("a storage that is full or forbidden stops nobody", async (context) => {
-  const storage = new MemoryStorage();
-  storage.setItem = () => {
-    throw new Error("QuotaExceededError");
-  };
-  const { queue, server } = setUp(context, { storage });
-  queue.add(draw());
-  await queue.settled("v");
+test("a page that nobody sees asks nothing: it leaves the question to one that is seen", async (context) => {
+  const server = new MarkServer();
+  const { queue, browser, events } = await setUp(context, { server, choice: "later" });
+  theirs(server, { version: 7, deleted: false });
+  await queue.add(change({ lon: 4 }));
+  await until(() => queue.state === "retrying" && !queue.isSending);
+  const seen = await Tab.open(browser, (save) => server.send(save));
+  await seen.queue.resume();
+  assert.equal(server.marks.get("m").lon, 4);
+  await until(() => queue.state === "idle");
+  assert.deepEqual(events, ["asked", "saved change v8"]);
+});
+
+test("two tabs: one sends for both, and both know what was saved", async (context) => {
+  const { queue, server, browser, events } = await setUp(context);
+  const other = await Tab.open(browser, (save) => server.send(save));
+  server.before = [offline];
+  await queue.add(draw());
+  await until(() => queue.state === "retrying" && other.queue.saves.length === 1);
+  await other.queue.add(draw("n"));
+  await until(() => queue.state === "idle" && other.queue.state === "idle" && server.marks.size === 2);
+  await until(() => events.length === 3);
+  assert.deepEqual(events, ["added draw", "saved draw v1", "saved draw v1"]);
+  assert.deepEqual(other.events, ["added draw", "saved draw v1", "saved draw v1"]);
+  assert.deepEqual([...server.done.values()], [1, 1]);
+});
+
+test("a database that is full or forbidden stops nobody, and says that the page must stay open", async (context) => {
+  for (const fail of ["full", "forbidden"]) {
+    const { queue, tab, server } = await setUp(context);
+    server.before = [offline, offline];
+    await queue.add(draw("kept"));
+    await until(() => queue.state === "retrying" && !queue.isSending);
+    const { revise } = tab.log;
+    tab.log.revise = async (step) => {
+      if (fail === "forbidden" || (step([]).put ?? []).length) {
+        throw new Error("QuotaExceededError");
+      }
+      return revise(step);
+    };
+    assert.equal(await queue.add(draw()), false);
+    assert.equal(queue.unkept, 2);
+    await until(() => queue.state === "retrying" && !queue.isSending);
+    queue.resume();
+    await until(() => queue.state === "idle");
+    assert.equal(queue.unkept, 0);
+    assert.deepEqual([...server.marks.keys()], ["kept", "m"]);
+    tab.log.revise = revise;
+    // There is room again: nothing is left over, and the next one is kept as ever.
+    server.before = [offline];
+    assert.equal(await queue.add(draw("next")), true);
+    context.clock.reset();
+  }
+});
+
+test("a database that the browser takes away is filled again from the page", async (context) => {
+  const { queue, server } = await setUp(context);
+  server.before = [offline];
+  await queue.add(draw());
+  await until(() => !queue.isSending);
+  await queue.log.revise((saves) => ({ drop: saves }));
+  await queue.keepAgain();
+  await until(() => queue.state === "idle");
   assert.equal(server.marks.size, 1);
 });

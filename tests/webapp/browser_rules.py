@@ -13,6 +13,8 @@ FOLDERS = {
     "pages": {"pages", "draw", "map", "geo", "lib"},
 }
 LEAFLET_FOLDERS = {"map", "draw"}
+# Libraries of the import map, and the folder that may import them.
+LIBRARIES = {"idb": "lib"}
 
 COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`])//[^\n]*", re.DOTALL)
 TEXT = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
@@ -77,7 +79,7 @@ def modules_run_one_way(root: Path) -> list[str]:
                     breaches.append(f"{where}: {folder} may not import {parts[1]} ({match['name']})")
                 elif not (root / "static/js" / f"{'/'.join(parts[1:])}.js").is_file():
                     breaches.append(f"{where}: there is no module {match['name']}")
-            else:
+            elif LIBRARIES.get(match["name"]) != folder:
                 breaches.append(f"{where}: import by bare name, tektite/<folder>/<file>, not {match['name']}")
     return breaches
 

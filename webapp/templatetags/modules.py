@@ -10,6 +10,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
 
+# Libraries that modules import by their own names, as node does.
+LIBRARIES = {"idb": "vendor/idb/index.js"}
 # What json.dumps leaves alone and an inline script must not contain.
 ESCAPES = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}
 
@@ -20,4 +22,5 @@ def module_map() -> SafeString:
     root = Path(settings.BASE_DIR) / "static" / "js"
     names = sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.js"))
     imports = {f"tektite/{name}": static(f"js/{name}.js") for name in names}
+    imports |= {name: static(path) for name, path in LIBRARIES.items()}
     return mark_safe(json.dumps({"imports": imports}).translate(ESCAPES))

@@ -21,27 +21,46 @@ export class CircleTool {
     this.workspace = workspace;
     this.center = null;
     this.pressedAt = null;
+    /** @type {{lon: number, lat: number, diameter_m: number}|null} Left unfinished by an earlier page. */
+    this.left = null;
   }
 
   down(spot) {
-    this.center = this.workspace.map.toLonLat(spot);
+    const center = this.left ? this.center : this.workspace.map.toLonLat(spot);
+    this.center = center;
     this.pressedAt = spot;
-    return this.center !== null;
+    if (center && !this.left) {
+      this.workspace.draft({ tool: this.name, points: [center] });
+    }
+    return center !== null;
   }
 
   drag(spot) {
+    const rim = this.workspace.map.toLonLat(spot);
     sketch(this.workspace, this.#circleTo(spot), [this.center]);
+    if (rim) {
+      this.workspace.draft({ tool: this.name, points: [this.center, rim] });
+    }
   }
 
   up(spot) {
     const circle = this.#circleTo(spot);
     const moved = Math.hypot(spot.x - this.pressedAt.x, spot.y - this.pressedAt.y);
+    const isClick = moved <= NO_DRAG_PX && !this.left;
     this.cancel();
-    if (moved <= NO_DRAG_PX || !circle) {
+    if (isClick || !circle) {
       this.workspace.say(this.hint);
       return;
     }
     this.#keep(circle);
+  }
+
+  /** @param {[number, number][]} points Its centre, and where its rim was; the next press goes on with it. */
+  takeUp([center, rim = center]) {
+    const diameter_m = 2 * distanceM(center, rim, this.workspace.map.radiusM);
+    this.center = center;
+    this.left = { lon: center[0], lat: center[1], diameter_m };
+    sketch(this.workspace, this.left, [center]);
   }
 
   click() {
@@ -53,13 +72,23 @@ export class CircleTool {
   cancel() {
     const wasDrawing = this.center !== null;
     this.center = null;
+    this.left = null;
     sketch(this.workspace, null);
+    if (wasDrawing) {
+      this.workspace.draft(null);
+    }
     return wasDrawing;
   }
 
-  /** Without a pointer: a circle in the middle of the map, to be nudged and sized with keys. */
-  drawAtMiddle() {
+  /** Without a pointer: what was left unfinished, or a circle in the middle of the map, to be nudged and sized with keys. */
+  finish() {
     const { map, editor } = this.workspace;
+    if (this.left) {
+      const { left } = this;
+      this.cancel();
+      this.#keep(left);
+      return;
+    }
     const center = map.toLonLat(map.middle);
     const metresPerPx = map.groundSizeAt();
     if (center && metresPerPx) {

@@ -22,7 +22,7 @@ export class Editor {
    */
   constructor({ marks, commands, queue, radiusM, minDiameterM, lookingAt }) {
     Object.assign(this, { marks, commands, queue, radiusM, minDiameterM, lookingAt });
-    /** @type {string|null} Nothing can be drawn without one. */
+    /** @type {{uid: string, tile: {number: number}}|null} Nothing can be drawn without one. */
     this.visit = null;
   }
 
@@ -137,7 +137,9 @@ export class Editor {
   }
 
   #save(uid, kind, body) {
-    this.queue.add({ visit: this.visit, mark: uid, kind, body, base: this.marks.byUid.get(uid)?.version ?? 0 });
+    const mark = this.marks.byUid.get(uid);
+    const { uid: visit, tile } = this.visit;
+    this.queue.add({ visit, tile: tile.number, mark: uid, kind, body, shape: shape(mark), base: mark.version });
   }
 }
 

@@ -19,6 +19,7 @@
  * @property {(spot: Spot) => void} click A press that it declined and that did not move.
  * @property {(spot: Spot|null) => void} hover Null: the pointer has left.
  * @property {() => boolean} cancel Whether there was anything to cancel.
+ * @property {(points: [number, number][]) => void} [takeUp] Go on with a shape that was left unfinished.
  */
 
 const CLICK_PX = 4;

@@ -37,8 +37,15 @@ export class RimTool {
     if (this.points.length === 3) {
       this.#finish();
     } else {
+      this.workspace.draft({ tool: this.name, points: this.points });
       this.#show(null);
     }
+  }
+
+  /** @param {[number, number][]} points Clicked before. */
+  takeUp(points) {
+    this.points = points;
+    this.#show(null);
   }
 
   click() {
@@ -53,12 +60,16 @@ export class RimTool {
     const wasDrawing = this.points.length > 0;
     this.points = [];
     sketch(this.workspace, null);
+    if (wasDrawing) {
+      this.workspace.draft(null);
+    }
     return wasDrawing;
   }
 
   /** @returns {boolean} Whether there was a point to take back. */
   takeBackPoint() {
     const point = this.points.pop();
+    this.workspace.draft(this.points.length ? { tool: this.name, points: this.points } : null);
     this.#show(null);
     return point !== undefined;
   }

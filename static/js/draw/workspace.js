@@ -8,6 +8,7 @@
  * @property {import("tektite/draw/marks").Marks} marks
  * @property {import("tektite/draw/editor").Editor} editor
  * @property {(text: string) => void} say A hint that goes away by itself.
+ * @property {(draft: import("tektite/lib/drafts").Draft|null) => void} draft Keep the unfinished shape; null: there is none.
  */
 
 import { lengthText } from "tektite/geo/format";

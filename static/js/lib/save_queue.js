@@ -1,53 +1,54 @@
 /**
- * What was drawn and is not yet stored: kept in the browser's own storage until the server has it, sent in order,
- * tried again when there is no answer, and never dropped in silence.
+ * What was drawn and is not yet stored: kept in the browser's database until the server has it, sent in order by one
+ * tab at a time, tried again when there is no answer, and never dropped in silence.
  *
  * A hazard, and why it is none here:
- *   1. A save is sent, the server stores it, and the answer is lost on the way.
- *   2. The same save is sent again. Drawing repeats its uid, so the server answers with the mark it has.
+ *   1. A save is sent, the server stores it, and the answer is lost on the way, or the tab dies.
+ *   2. The same save is sent again, by this page or another. Drawing repeats its uid, so the server answers with the
+ *      mark it has.
  *   3. A change repeats its old version, so the server answers 409 with the mark as it is now.
  *   4. That mark is already what the change asked for: the save is done, and nobody is asked anything.
  *
- * @typedef {object} Save
- * @property {string} id
- * @property {number} at Milliseconds; the order of sending.
- * @property {string} visit Its uid.
- * @property {string} mark Its uid, made here.
- * @property {"draw"|"change"|"delete"|"restore"} kind
- * @property {Record<string, unknown>} body Of the request, without the version.
- * @property {number} base The version it starts from; 0 while only drawn here.
- * @property {boolean} tried Whether it was ever sent.
+ * @typedef {import("tektite/lib/save_steps").Save} Save
+ * @typedef {import("tektite/lib/save_steps").Step} Step
  *
- * States: signed_out and refused wait for a person; a refusal is about the person, the tile or the lease (403, 404,
- * 409 without a mark), never about the shape, which is dropped aloud (400).
+ * States: signed_out and other_person wait for a sign-in. What the server refuses for a reason of the person, the tile
+ * or the lease (403, 404, 409 without a mark), or of the shape (400), is parked and waits for a word of the person;
+ * the rest goes on.
  *
- * @typedef {"idle"|"saving"|"retrying"|"signed_out"|"refused"|"choosing"} QueueState
+ * @typedef {"idle"|"saving"|"retrying"|"signed_out"|"other_person"|"choosing"} QueueState
  */
 
-import { newUid } from "tektite/lib/uid";
+import * as steps from "tektite/lib/save_steps";
+import { MemoryLog } from "tektite/lib/save_log";
 
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
+// What another tab keeps is that tab's to send; but it may die, or lose the network alone.
+const HELP_AFTER_MS = 10_000;
+// About one mark, not about its tile.
+const OF_THE_MARK = new Set([400, 413, 422]);
 
 /** Emits "change" (its state) and, through the handlers, what became of each save. */
 export class SaveQueue extends EventTarget {
   /**
    * @param {object} needs
+   * @param {import("tektite/lib/save_log").SaveLog} needs.log
    * @param {(save: Save) => Promise<Record<string, unknown>>} needs.send Answers with the mark as stored, or throws
    *   an ApiError.
-   * @param {Storage} needs.storage
-   * @param {string} needs.prefix Of the keys in the storage.
-   * @param {(save: Save, mark: object) => void} needs.onSaved
-   * @param {(save: Save, error: Error) => void} needs.onDropped The server will never take it.
-   * @param {(save: Save, current: object) => Promise<"mine"|"theirs">} needs.onConflict
+   * @param {import("tektite/lib/tabs").Tabs} needs.tabs The same person's on the same campaign.
+   * @param {(save: Save, mark: object) => void} needs.onSaved Here or in another tab.
+   * @param {(save: Save) => void} needs.onAdded In another tab.
+   * @param {(saves: Save[]) => void} needs.onParked Not taken by the server; here or in another tab.
+   * @param {(save: Save, current: object) => Promise<"mine"|"theirs"|"later">} needs.onConflict
    * @param {(mark: object) => void} needs.onTheirs
    */
-  constructor({ send, storage, prefix, onSaved, onDropped, onConflict, onTheirs }) {
+  constructor({ log, send, tabs, onSaved, onAdded, onParked, onConflict, onTheirs }) {
     super();
-    Object.assign(this, { send, storage, prefix, onSaved, onDropped, onConflict, onTheirs });
+    Object.assign(this, { log, send, tabs, onSaved, onAdded, onParked, onConflict, onTheirs });
     /** @type {QueueState} */
     this.state = "idle";
-    /** @type {Date|null} */
+    /** @type {number|null} By the server's clock. */
     this.lastSavedAt = null;
     /** @type {Error|null} What the last attempt said. */
     this.error = null;
@@ -55,35 +56,64 @@ export class SaveQueue extends EventTarget {
     this.waitMs = FIRST_WAIT_MS;
     this.timer = 0;
     this.isSending = false;
-    /** @type {Save[]} */
-    this.saves = this.#read();
+    this.isWanted = false;
+    /** @type {Save[]} As last seen in the log, in order. */
+    this.saves = [];
+    /** @type {Set<Save>} On their way into the log. */
+    this.writing = new Set();
+    /** @type {Map<string, number>} The newest version of each mark that was heard of here. */
+    this.versions = new Map();
+    tabs.onMessage((message) => this.#hear(message));
+  }
+
+  /** Read what earlier pages and other tabs have kept. */
+  async open() {
+    await this.#revise(steps.look);
+    this.#announce();
+  }
+
+  /** @returns {Save[]} That wait for the server. */
+  get waiting() {
+    return [...this.saves.filter((save) => !save.parked), ...this.writing];
+  }
+
+  /** @returns {Save[]} That wait for a person. */
+  get parked() {
+    return this.saves.filter((save) => save.parked);
+  }
+
+  /** @returns {number} How many saves this page alone has: with it, they would be gone. */
+  get unkept() {
+    return this.writing.size + (this.log.isDurable ? 0 : this.saves.length);
   }
 
   /**
-   * @param {Pick<Save, "visit"|"mark"|"kind"|"body"|"base">} wanted
+   * @param {Pick<Save, "visit"|"tile"|"mark"|"kind"|"body"|"shape"|"base">} wanted
+   * @returns {Promise<boolean>} Once it is kept: whether it would outlive this page.
    */
-  add(wanted) {
-    const last = this.saves.findLast((save) => save.mark === wanted.mark);
-    // Small steps become one, but a save that may already have reached the server stays as it is.
-    if (wanted.kind === "change" && last?.kind === "change" && !last.tried) {
-      Object.assign(last.body, wanted.body);
-      this.#write(last);
-    } else {
-      const at = Math.max(Date.now(), (this.saves.at(-1)?.at ?? 0) + 1);
-      const save = { ...wanted, id: newUid(), at, tried: false };
-      this.saves.push(save);
-      this.#write(save);
+  async add(wanted) {
+    if (!this.log.isDurable && !this.saves.length) {
+      // Nothing is at risk now; the database may have room again.
+      this.log = this.log.behind;
     }
+    this.writing.add(wanted);
     this.#announce();
-    this.resume();
+    const save = await this.#revise(steps.add(wanted, () => this.versions.get(wanted.mark) ?? 0), "strict");
+    this.writing.delete(wanted);
+    this.tabs.post({ type: "added", save });
+    this.#announce();
+    if (!this.isSending) {
+      this.resume();
+    }
+    return this.log.isDurable;
   }
 
   /** @param {string} visit @returns {Save[]} */
   pendingOf(visit) {
-    return this.saves.filter((save) => save.visit === visit);
+    return this.waiting.filter((save) => save.visit === visit);
   }
 
-  /** @param {string} visit @returns {Promise<void>} Resolves when nothing of it is unsaved. */
+  /** @param {string} visit @returns {Promise<void>} Resolves when nothing of it waits for the server. */
   async settled(visit) {
     while (this.pendingOf(visit).length) {
       await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
@@ -91,116 +121,186 @@ export class SaveQueue extends EventTarget {
   }
 
   /** Send what there is, now: after adding, coming online, signing in. */
-  resume() {
-    if (this.isSending || this.state === "choosing" || !this.saves.length) {
+  async resume() {
+    this.isWanted = true;
+    if (this.isSending) {
       return;
     }
     clearTimeout(this.timer);
-    this.#work();
-  }
-
-  /** Give up the first save, which the server does not take; only ever on somebody's word. */
-  discardFirst() {
-    const [save] = this.saves;
-    if (save && !this.isSending) {
-      this.#drop(save, this.error);
-      this.#become(this.saves.length ? "saving" : "idle");
-      this.resume();
+    this.isSending = true;
+    try {
+      do {
+        this.isWanted = false;
+        await this.tabs.alone(() => this.#drain());
+      } while (this.isWanted || (this.state === "idle" && this.saves.some((save) => !save.parked)));
+    } finally {
+      this.isSending = false;
     }
   }
 
-  async #work() {
-    this.isSending = true;
-    while (this.saves.length) {
+  /** Try again what the server did not take. */
+  async retryParked() {
+    const saves = await this.#revise(steps.unpark);
+    saves.forEach((save) => this.onAdded(save));
+    this.tabs.post({ type: "unparked", saves });
+    this.#announce();
+    await this.resume();
+  }
+
+  /** Give up what the server did not take; only ever on somebody's word. */
+  async discardParked() {
+    await this.#revise(steps.discard);
+    this.tabs.post({ type: "discarded" });
+    this.#announce();
+  }
+
+  /** The browser has lost its database, but this page still knows what was in it. */
+  async keepAgain() {
+    const known = this.saves;
+    await this.#revise((saves) => {
+      const there = new Set(saves.map(({ id }) => id));
+      return { put: known.filter(({ id }) => !there.has(id)).map(({ seq: _lost, ...save }) => save) };
+    }, "strict");
+    this.resume();
+  }
+
+  async #drain() {
+    for (let save = await this.#revise(steps.take); save; save = await this.#revise(steps.take)) {
       this.#become("saving");
-      const save = this.saves[0];
-      save.tried = true;
-      this.#write(save);
       try {
-        this.#finish(save, await this.send(save));
+        await this.#finish(save, await this.send(save));
       } catch (error) {
         if (!(await this.#overcome(save, error))) {
-          break;
+          return;
         }
       }
     }
-    this.isSending = false;
-    if (!this.saves.length) {
-      this.#become("idle");
-    }
+    this.#become("idle");
   }
 
   /** @returns {Promise<boolean>} Whether to go on with the queue at once. */
   async #overcome(save, error) {
     if (error.status === 409 && error.current) {
-      await this.#settleConflict(save, error.current);
-      return true;
+      return this.#settleConflict(save, error.current);
     }
     this.error = error;
     if (error.isPassing || error.status === undefined) {
       this.#retryLater();
     } else if (error.status === 401) {
       this.#become("signed_out");
-    } else if (error.status === 400) {
-      this.#drop(save, error);
-      return true;
+    } else if (error.code === "other_person") {
+      this.#become("other_person");
     } else {
-      this.#become("refused");
+      await this.#park(save, error);
+      return true;
     }
     return false;
   }
 
   async #settleConflict(save, current) {
-    if (isDone(save, current)) {
-      this.#finish(save, current);
-      return;
+    if (steps.isDone(save, current)) {
+      await this.#finish(save, current);
+      return true;
     }
     this.#become("choosing");
     const choice = await this.onConflict(save, current);
-    if (choice === "theirs") {
-      for (const other of this.saves.filter(({ mark }) => mark === save.mark)) {
-        this.#remove(other);
-      }
-      this.onTheirs(current);
-      return;
+    if (choice === "later") {
+      this.#retryLater();
+      return false;
     }
-    save.base = current.version;
-    this.#write(save);
-    if (current.deleted && save.kind === "change") {
-      const restore = { ...save, id: newUid(), kind: "restore", body: {}, at: save.at - 0.5 };
-      this.saves.unshift(restore);
-      this.#write(restore);
+    this.versions.set(save.mark, current.version);
+    if (choice === "mine") {
+      await this.#revise(steps.putOnTop(save, current));
+      return true;
     }
+    await this.#revise(steps.forgetMark(save.mark));
+    this.onTheirs(current);
+    this.tabs.post({ type: "theirs", mark: current });
+    return true;
   }
 
-  #finish(save, mark) {
-    this.#remove(save);
-    for (const other of this.saves.filter((later) => later.mark === save.mark)) {
-      other.base = mark.version;
-      this.#write(other);
-    }
+  async #finish(save, mark) {
+    // Before anything is awaited: what is added from now on starts from this version.
+    this.versions.set(save.mark, mark.version);
+    await this.#revise(steps.finish(save, mark.version));
     this.error = null;
     this.waitMs = FIRST_WAIT_MS;
-    this.lastSavedAt = new Date();
-    this.onSaved(save, mark);
+    this.#tellSaved(save, mark);
+    this.tabs.post({ type: "saved", save, mark });
     this.#announce();
   }
 
-  #drop(save, error) {
-    // What follows on a mark that was never drawn can only fail too.
-    const lost = save.kind === "draw" ? this.saves.filter(({ mark }) => mark === save.mark) : [save];
-    for (const each of lost) {
-      this.#remove(each);
-    }
-    this.onDropped(save, error);
+  #tellSaved(save, mark) {
+    const storedAt = Date.parse(mark.updated_at);
+    this.lastSavedAt = Math.max(this.lastSavedAt ?? 0, Number.isFinite(storedAt) ? storedAt : 0) || null;
+    this.onSaved(save, mark);
+  }
+
+  async #park(save, error) {
+    const isOfTheMark = OF_THE_MARK.has(error.status) || error.code === "uid_taken";
+    const isMeant = (other) => (isOfTheMark ? other.mark === save.mark : other.visit === save.visit);
+    const saves = await this.#revise(steps.park(isMeant, { code: error.code, message: error.message }), "strict");
+    this.error = null;
+    this.onParked(saves);
+    this.tabs.post({ type: "parked", saves });
     this.#announce();
   }
 
   #retryLater() {
-    this.retryAt = Date.now() + this.waitMs;
+    this.retryAt = performance.now() + this.waitMs;
     this.timer = setTimeout(() => this.resume(), this.waitMs);
     this.waitMs = Math.min(2 * this.waitMs, LONGEST_WAIT_MS);
     this.#become("retrying");
+  }
+
+  /** What another tab has done to the saves that both share. */
+  async #hear({ type, save, saves, mark }) {
+    if (mark) {
+      this.versions.set(mark.uid, mark.version);
+    }
+    // What this page alone remembers has to be told what the others see in the database.
+    const isNews = type === "saved" && !this.log.isDurable;
+    await this.#revise(isNews ? steps.finish(save, mark.version) : steps.look);
+    if (type === "saved") {
+      this.#tellSaved(save, mark);
+    } else if (type === "added") {
+      this.onAdded(save);
+    } else if (type === "unparked") {
+      saves.forEach((one) => this.onAdded(one));
+    } else if (type === "parked") {
+      this.onParked(saves);
+    } else if (type === "theirs") {
+      this.onTheirs(mark);
+    }
+    if (!this.isSending) {
+      clearTimeout(this.timer);
+      if (this.waiting.length) {
+        this.timer = setTimeout(() => this.resume(), HELP_AFTER_MS);
+      } else {
+        this.error = null;
+        this.state = "idle";
+      }
+    }
+    this.#announce();
+  }
+
+  /** @param {Step} step @param {"strict"|"relaxed"} [durability] @returns {Promise<any>} The step's answer. */
+  async #revise(step, durability) {
+    const { log } = this;
+    let revised;
+    try {
+      revised = await log.revise(step, durability);
+    } catch (error) {
+      if (!log.isDurable) {
+        throw error;
+      }
+      if (this.log === log) {
+        this.log = new MemoryLog(this.saves, log);
+      }
+      revised = await this.log.revise(step);
+    }
+    this.saves = revised.saves;
+    return revised.value;
   }
 
   #become(state) {
@@ -211,55 +311,4 @@ export class SaveQueue extends EventTarget {
   #announce() {
     this.dispatchEvent(new Event("change"));
   }
-
-  // One key per save, so that two tabs never overwrite each other's.
-  #write(save) {
-    try {
-      this.storage.setItem(this.prefix + save.id, JSON.stringify(save));
-    } catch {
-      // The storage is full or forbidden: the save still lives in this tab until the server has it.
-    }
-  }
-
-  #remove(save) {
-    this.saves = this.saves.filter((other) => other !== save);
-    try {
-      this.storage.removeItem(this.prefix + save.id);
-    } catch {
-      // As above.
-    }
-  }
-
-  #read() {
-    try {
-      const keys = Array.from({ length: this.storage.length }, (_, i) => this.storage.key(i));
-      const texts = keys.filter((key) => key.startsWith(this.prefix)).map((key) => this.storage.getItem(key));
-      return texts.map((text) => JSON.parse(text)).sort((a, b) => a.at - b.at);
-    } catch {
-      return [];
-    }
-  }
-}
-
-/**
- * @param {Save} save
- * @param {Record<string, unknown>} current
- * @returns {boolean} Whether the stored mark is already what the save wants.
- */
-function isDone(save, current) {
-  if (save.kind === "delete") {
-    return current.deleted === true;
-  }
-  if (save.kind === "restore") {
-    return current.deleted === false;
-  }
-  return !current.deleted && Object.entries(save.body).every(([name, value]) => isSame(value, current[name]));
-}
-
-/** Numbers may have travelled through a database; a millionth of a millionth is no difference. */
-function isSame(a, b) {
-  if (typeof a === "number" && typeof b === "number") {
-    return Math.abs(a - b) <= 1e-12 * Math.max(1, Math.abs(a));
-  }
-  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -16,9 +16,11 @@
 const query = ({ low_percent, high_percent, gamma, invert }) =>
   `low=${low_percent}&high=${high_percent}&gamma=${gamma}&invert=${invert ? 1 : 0}`;
 
-export class Imagery {
+/** Emits "missing" when a tile of the picture does not come. */
+export class Imagery extends EventTarget {
   /** @param {import("tektite/map/grid_map").GridMap} map */
   constructor(map) {
+    super();
     this.map = map;
     /** @type {L.TileLayer[]} The newest last; older ones stay until it has come, so that nothing flashes. */
     this.stack = [];
@@ -48,8 +50,14 @@ export class Imagery {
       alt: "",
     });
     newest.on("load", () => this.#dropOlderThan(newest));
+    newest.on("tileerror", () => this.dispatchEvent(new Event("missing")));
     this.stack.push(newest);
     newest.addTo(this.map.leaflet);
+  }
+
+  /** Ask again for what did not come. */
+  reload() {
+    this.stack.at(-1)?.redraw();
   }
 
   #dropOlderThan(newest) {

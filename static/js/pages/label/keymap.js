@@ -31,7 +31,7 @@ function drawing({ toolbar, workspace }) {
       group,
       title: gettext("put a circle in the middle of the map, without a mouse"),
       when: () => toolbar.tool === circle && workspace.editor.visit !== null,
-      run: () => circle.drawAtMiddle(),
+      run: () => circle.finish(),
     },
     {
       keys: ["Escape"],

@@ -2,13 +2,14 @@
 
 import { degreesText, magnificationText, resolutionText, valueText } from "tektite/geo/format";
 import { ask } from "tektite/lib/api";
-import { clockText } from "tektite/lib/clock";
+import { clockText, minutesFast } from "tektite/lib/clock";
 import { debounce } from "tektite/lib/debounce";
 import { find } from "tektite/lib/dom";
 import { gettext, interpolate } from "tektite/lib/i18n";
 import { fillUrl } from "tektite/lib/urls";
 
 const ASK_AFTER_MS = 180;
+const WRONG_CLOCK_MINUTES = 5;
 
 /**
  * @param {object} needs
@@ -40,7 +41,8 @@ function showSaving(queue, marks) {
   const element = find("#save-state");
   const update = () => {
     element.textContent = savingText(queue, marks);
-    element.className = ["retrying", "signed_out", "refused"].includes(queue.state) ? "bad" : "";
+    element.className = queue.waiting.length && (queue.error || !queue.log.isDurable) ? "bad" : "";
+    element.title = clockNote();
   };
   queue.addEventListener("change", update);
   marks.addEventListener("change", update);
@@ -49,31 +51,56 @@ function showSaving(queue, marks) {
   update();
 }
 
-function savingText({ state, lastSavedAt, retryAt, saves }, marks) {
+/** What is safe where: with the server, in this browser, or in this page alone. */
+function savingText(queue, marks) {
+  const { state, lastSavedAt, retryAt, error, log } = queue;
+  const count = queue.waiting.length;
+  if (!count) {
+    return lastSavedAt ? savedAt(lastSavedAt) : lastStored(marks);
+  }
+  if (log.isDurable && !error) {
+    return gettext("Saving…");
+  }
+  const where = log.isDurable
+    ? interpolate(gettext("%(count)s waiting, kept in this browser"), { count })
+    : interpolate(gettext("%(count)s unsaved, in this page only"), { count });
+  return `${where} · ${nextText(state, retryAt)}`;
+}
+
+function nextText(state, retryAt) {
   switch (state) {
-    case "saving":
-    case "choosing":
-      return gettext("Saving…");
     case "retrying":
-      return interpolate(gettext("Not saved — retrying in %(seconds)s s"), {
-        seconds: Math.max(1, Math.ceil((retryAt - Date.now()) / 1000)),
+      return interpolate(gettext("next try in %(seconds)s s"), {
+        seconds: Math.max(1, Math.ceil((retryAt - performance.now()) / 1000)),
       });
     case "signed_out":
-      return interpolate(gettext("Not saved — sign in (%(count)s waiting)"), { count: saves.length });
-    case "refused":
-      return interpolate(gettext("Not saved — %(count)s waiting"), { count: saves.length });
+    case "other_person":
+      return gettext("sign in");
     default:
-      return lastSavedAt ? savedAt(lastSavedAt) : lastStored(marks);
+      return gettext("trying");
   }
+}
+
+/** Times are the server's; whoever's own clock says something else is told so. */
+function clockNote() {
+  const minutes = minutesFast();
+  if (Math.abs(minutes) < WRONG_CLOCK_MINUTES) {
+    return "";
+  }
+  const text =
+    minutes > 0
+      ? gettext("By the server's clock: this computer's is %(minutes)s minutes fast.")
+      : gettext("By the server's clock: this computer's is %(minutes)s minutes slow.");
+  return interpolate(text, { minutes: Math.abs(minutes) });
 }
 
 /** Before anything is saved here: when the newest of the marks that came with the page was. */
 function lastStored(marks) {
   const times = [...marks.stored.values()].map(({ updated_at }) => Date.parse(updated_at)).filter(Number.isFinite);
-  return times.length ? savedAt(new Date(Math.max(...times))) : gettext("Nothing to save yet");
+  return times.length ? savedAt(Math.max(...times)) : gettext("Nothing to save yet");
 }
 
-const savedAt = (date) => interpolate(gettext("Saved %(time)s"), { time: clockText(date) });
+const savedAt = (time) => interpolate(gettext("Saved %(time)s"), { time: clockText(new Date(time)) });
 
 function showScale(map, view) {
   const element = find("#resolution");

@@ -1,44 +1,54 @@
-/** The save queue of this page: which request each save is, and what people are told and asked about them. */
+/** The save queue of this page: which request each save is, and what becomes of the marks on screen. */
 
-import { lengthText, degreesText } from "tektite/geo/format";
-import { ask } from "tektite/lib/api";
-import { el, find } from "tektite/lib/dom";
-import { gettext, interpolate } from "tektite/lib/i18n";
+import { ApiError, ask } from "tektite/lib/api";
+import { gettext } from "tektite/lib/i18n";
+import { carryOver } from "tektite/lib/legacy_saves";
+import { SaveLog } from "tektite/lib/save_log";
 import { SaveQueue } from "tektite/lib/save_queue";
-import { toast } from "tektite/lib/toasts";
+import { Tabs } from "tektite/lib/tabs";
 import { fillUrl } from "tektite/lib/urls";
+import { choose } from "tektite/pages/label/conflict";
 
-/** @typedef {import("tektite/lib/save_queue").Save} Save */
+/** @typedef {import("tektite/lib/save_steps").Save} Save */
+
+// A closed tile, not a wrong mark: what is drawn here from now on would be refused too.
+const CLOSED = new Set(["lease_lost", "released", "returned", "submitted", "not_allowed", "not_found"]);
 
 /**
  * @param {object} needs
- * @param {{uid: string}} needs.campaign
- * @param {Record<string, string>} needs.urls
+ * @param {object} needs.config Of the page.
+ * @param {import("tektite/lib/database").Database} needs.database
  * @param {import("tektite/draw/marks").Marks} needs.marks
  * @param {import("tektite/lib/commands").CommandStack} needs.commands
  * @param {() => {uid: string}|null} needs.visit On screen.
+ * @param {() => void} needs.onClosed The visit on screen can no longer be written to.
  * @returns {SaveQueue}
  */
-export function makeQueue({ campaign, urls, marks, commands, visit }) {
+export function makeQueue({ config, database, marks, commands, visit, onClosed }) {
+  const { campaign, urls } = config;
+  const participant = config.participant.uid;
   const isShown = (save) => save.visit === visit()?.uid;
   const queue = new SaveQueue({
-    send: (save) => request(urls, save),
-    storage: globalThis.localStorage,
-    prefix: `tektite.save.${campaign.uid}.`,
+    log: new SaveLog({ database, participant, campaign: campaign.uid }),
+    tabs: new Tabs(`tektite saves ${participant} ${campaign.uid}`),
+    send: (save) => stored(urls, save),
     onSaved: (save, mark) => {
       if (isShown(save)) {
-        marks.accept(mark, !queue.saves.some((later) => later.mark === mark.uid));
+        marks.accept(mark, !queue.waiting.some((later) => later.mark === mark.uid));
       }
     },
-    onDropped: (save, error) => {
-      if (isShown(save)) {
-        marks.giveUp(save.mark);
-        commands.forget(save.mark);
+    onAdded: (save) => isShown(save) && marks.replay([save]),
+    onParked: (saves) => {
+      const shown = saves.filter(isShown);
+      for (const { mark } of shown) {
+        marks.giveUp(mark);
+        commands.forget(mark);
       }
-      const text = error?.message ?? gettext("The change was discarded.");
-      toast(interpolate(gettext("Not stored: %(why)s"), { why: text }), { kind: "error" });
+      if (shown.some(({ parked }) => CLOSED.has(parked.code))) {
+        onClosed();
+      }
     },
-    onConflict: (save, current) => choose(save, current, marks.byUid.get(save.mark)),
+    onConflict: (save, current) => (document.hidden ? "later" : choose(save, current)),
     onTheirs: (mark) => {
       if (mark.uid && marks.byUid.has(mark.uid)) {
         marks.accept(mark, true);
@@ -46,15 +56,48 @@ export function makeQueue({ campaign, urls, marks, commands, visit }) {
       }
     },
   });
-  showTrouble(queue, urls.signin);
-  globalThis.addEventListener("online", () => queue.resume());
-  // Somebody who has just signed in in another tab comes back to this one.
-  document.addEventListener("visibilitychange", () => document.hidden || queue.resume());
-  globalThis.addEventListener("focus", () => queue.resume());
+  database.addEventListener("lost", () => queue.keepAgain());
+  // Back from no network, another tab, another window or a closed lid.
+  for (const [target, type] of [
+    [globalThis, "online"],
+    [globalThis, "focus"],
+    [globalThis, "pageshow"],
+    [document, "visibilitychange"],
+  ]) {
+    target.addEventListener(type, () => document.hidden || queue.resume());
+  }
   return queue;
 }
 
-/** @param {Record<string, string>} urls @param {Save} save */
+/** What an older version of this page has left behind comes into the queue. @param {SaveQueue} queue */
+export async function adoptLegacy(queue, { campaign, urls }) {
+  const isMine = async (visit) => {
+    try {
+      await ask("GET", fillUrl(urls.visit, { uid: visit }));
+      return true;
+    } catch (error) {
+      if (error.status === 404) {
+        return false;
+      }
+      throw error;
+    }
+  };
+  try {
+    await carryOver({ storage: globalThis.localStorage, campaign: campaign.uid, isMine, keep: (save) => queue.add(save) });
+  } catch {
+    // Nobody answered, or the browser has no such storage: what is there stays for the next time.
+  }
+}
+
+/** The mark as the server has it now. @param {Record<string, string>} urls @param {Save} save */
+async function stored(urls, save) {
+  const mark = await request(urls, save);
+  if (mark?.uid !== save.mark || !(mark.version > 0)) {
+    throw new ApiError(gettext("The server's answer broke off on the way."), { code: "half_answer" });
+  }
+  return mark;
+}
+
 function request(urls, { kind, visit, mark, body, base }) {
   const at = { uid: mark };
   switch (kind) {
@@ -67,57 +110,4 @@ function request(urls, { kind, visit, mark, body, base }) {
     default:
       return ask("POST", fillUrl(urls.restore, at), { version: base });
   }
-}
-
-/** A bar on the map while saves wait for a person. */
-function showTrouble(queue, signinUrl) {
-  const box = find("#trouble");
-  const signin = find("#trouble-signin");
-  const discard = find("#trouble-discard");
-  signin.href = signinUrl;
-  find("#trouble-retry").addEventListener("click", () => queue.resume());
-  discard.addEventListener("click", () => queue.discardFirst());
-  queue.addEventListener("change", () => {
-    const { state, error } = queue;
-    // A try under way keeps the bar as it is, so that it does not blink.
-    if (state === "saving" && !box.hidden && error) {
-      return;
-    }
-    box.hidden = state !== "signed_out" && state !== "refused";
-    signin.hidden = state !== "signed_out";
-    discard.hidden = state !== "refused";
-    find("#trouble-text").textContent =
-      state === "signed_out"
-        ? gettext("You are signed out. Your marks are kept here; sign in and they will be stored.")
-        : interpolate(gettext("Not stored yet: %(why)s"), { why: error?.message ?? "" });
-  });
-}
-
-/** @returns {Promise<"mine"|"theirs">} */
-function choose(save, current, mine) {
-  const dialog = find("#conflict-dialog");
-  const here = { ...current, ...mine, deleted: save.kind === "delete" };
-  find("#conflict-text").textContent = gettext("In another tab or on another device. Which of the two is right?");
-  find("#conflict-rows").replaceChildren(
-    row(gettext("Diameter"), here, current, ({ diameter_m }) => lengthText(diameter_m)),
-    row(gettext("Centre"), here, current, ({ lon, lat }) => `${degreesText(lon)} ${degreesText(lat)}`),
-    row(gettext("State"), here, current, stateText),
-  );
-  dialog.showModal();
-  return new Promise((resolve) => {
-    // Esc is no answer: nothing is overwritten without a word, so it asks again.
-    dialog.addEventListener("cancel", (event) => event.preventDefault());
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "theirs" ? "theirs" : "mine"), { once: true });
-  });
-}
-
-function row(title, here, elsewhere, text) {
-  return el("tr", {}, el("th", { scope: "row" }, title), el("td", {}, text(here)), el("td", {}, text(elsewhere)));
-}
-
-function stateText({ deleted, uncertain }) {
-  if (deleted) {
-    return gettext("deleted");
-  }
-  return uncertain ? gettext("uncertain") : gettext("certain");
 }

@@ -17,6 +17,12 @@ import { fillUrl } from "tektite/lib/urls";
  * @typedef {{tiles_settled: number, tiles: number, my_visits: number}} Progress
  */
 
+const ELSEWHERE = {
+  submitted: gettext("Tile %(number)s was submitted in another tab."),
+  returned: gettext("Tile %(number)s was given back in another tab."),
+  reopened: gettext("Tile %(number)s was reopened in another tab."),
+};
+
 /** Emits "visit" when another tile (or none) is on screen, "change" on everything else worth showing. */
 export class Session extends EventTarget {
   /**
@@ -26,10 +32,12 @@ export class Session extends EventTarget {
    * @param {import("tektite/draw/marks").Marks} needs.marks
    * @param {import("tektite/lib/commands").CommandStack} needs.commands
    * @param {import("tektite/draw/editor").Editor} needs.editor
+   * @param {import("tektite/pages/sign_in").SignInDialog} needs.signIn
+   * @param {import("tektite/lib/tabs").Tabs} needs.tabs The person's others on this campaign.
    */
-  constructor({ config, queue, marks, commands, editor }) {
+  constructor({ config, queue, marks, commands, editor, signIn, tabs }) {
     super();
-    Object.assign(this, { config, urls: config.urls, queue, marks, commands, editor });
+    Object.assign(this, { config, urls: config.urls, queue, marks, commands, editor, signIn, tabs });
     /** @type {Visit|null} */
     this.visit = null;
     /** @type {Visit|null} The one submitted last, which can be reopened. */
@@ -39,6 +47,7 @@ export class Session extends EventTarget {
     this.isBusy = false;
     /** @type {HTMLElement|null} The toast that offers to undo the last submission. */
     this.told = null;
+    tabs.onMessage((message) => this.#hear(message));
   }
 
   start() {
@@ -56,6 +65,7 @@ export class Session extends EventTarget {
       const count = this.marks.standing().length;
       const answer = await ask("POST", fillUrl(this.urls.submit, visit), { empty: count === 0 });
       this.submitted = answer.submitted;
+      this.#tell(visit, "submitted");
       this.#goOn({ ...answer, visit: answer.next });
       this.told?.remove();
       this.told = toast(submittedText(visit.tile.number, count), {
@@ -73,6 +83,7 @@ export class Session extends EventTarget {
       const { visit } = this;
       await this.queue.settled(visit.uid);
       await ask("POST", fillUrl(this.urls.return, visit), { reason: why });
+      this.#tell(visit, "returned");
       if (leaveTo) {
         globalThis.location.assign(leaveTo);
         return;
@@ -95,6 +106,7 @@ export class Session extends EventTarget {
       }
       const reopened = await ask("POST", fillUrl(this.urls.reopen, visit));
       this.submitted = null;
+      this.#tell(visit, "reopened");
       this.progress = { ...this.progress, my_visits: this.progress.my_visits - 1 };
       this.#enter(reopened);
     });
@@ -108,6 +120,28 @@ export class Session extends EventTarget {
     }
   }
 
+  /** The tile on screen is no longer ours to write to: what comes next is the server's to say. */
+  closed() {
+    return this.lookAgain();
+  }
+
+  /** @param {Error} error What the server said when it was asked about the visit on screen. */
+  trouble(error) {
+    return this.#busy(() => Promise.reject(error));
+  }
+
+  /** Other tabs of the same person show the same tile. */
+  #tell({ uid, tile }, what) {
+    this.tabs.post({ uid, what, number: tile.number });
+  }
+
+  #hear({ uid, what, number }) {
+    if (what === "reopened" || uid === this.visit?.uid) {
+      toast(interpolate(ELSEWHERE[what], { number }));
+      this.lookAgain();
+    }
+  }
+
   #goOn({ visit, reason, progress }) {
     this.reason = reason;
     this.progress = progress;
@@ -116,7 +150,7 @@ export class Session extends EventTarget {
 
   #enter(visit) {
     this.visit = visit;
-    this.editor.visit = visit?.uid ?? null;
+    this.editor.visit = visit;
     this.commands.forget();
     this.marks.reset(visit?.marks ?? []);
     if (visit) {
@@ -133,7 +167,7 @@ export class Session extends EventTarget {
     this.isBusy = true;
     this.#emit("change");
     try {
-      await run();
+      await this.#signedIn(run);
     } catch (error) {
       await this.#explain(error);
     } finally {
@@ -142,18 +176,38 @@ export class Session extends EventTarget {
     }
   }
 
+  /** Run it, and where nobody is signed in any more, once again after the sign-in. */
+  async #signedIn(run) {
+    try {
+      await run();
+    } catch (error) {
+      if (error.status !== 401 || !(await this.signIn.ask())) {
+        throw error;
+      }
+      await run();
+    }
+  }
+
   /** What went wrong, in the server's words; a tile that changed elsewhere is shown as it is now. */
   async #explain(error) {
     if (error.status === undefined) {
       throw error;
     }
-    const signin = { label: gettext("Sign in"), run: () => globalThis.open(this.urls.signin, "_blank", "noopener") };
-    toast(error.message, { kind: "error", action: error.status === 401 ? signin : undefined });
+    if (error.status === 403 || error.status === 404) {
+      this.reason = { title: gettext("This is not open to you any more"), text: error.message };
+      this.#enter(null);
+      return;
+    }
+    toast(error.message, { kind: "error" });
     if (error.code === "not_empty") {
       this.#enter(await ask("GET", fillUrl(this.urls.visit, this.visit)));
-    } else if (error.status === 409) {
-      // Submitted or returned in another tab, or the lease was lost: what comes next is the server's to say.
-      this.#goOn(await ask("POST", this.urls.next));
+    } else if (error.status === 409 && error.code !== "other_person") {
+      // Submitted or returned in another tab, released, or the lease was lost: the server says what comes next.
+      try {
+        this.#goOn(await ask("POST", this.urls.next));
+      } catch (next) {
+        await this.#explain(next);
+      }
     }
   }
 

@@ -38,7 +38,7 @@ export function showTile({ session, campaign, marks, queue }) {
     showProgress(progress);
     submit.disabled = !visit || isBusy;
     skip.disabled = !visit || isBusy;
-    find("#submit-text").textContent = submitText(isBusy, marks.standing().length, queue.saves.length);
+    find("#submit-text").textContent = submitText(isBusy, marks.standing().length, queue.waiting.length);
     find("#marks-section").hidden = !visit;
     showEmpty(visit ? null : session.reason);
   };
@@ -65,15 +65,15 @@ function submitText(isBusy, count, unsaved) {
   return count ? gettext("Searched, next") : gettext("Searched, empty");
 }
 
-/** @param {"finished"|"waiting"|null} reason Why there is no tile; null when there is one. */
+/** @param {"finished"|"waiting"|{title: string, text: string}|null} reason Why there is no tile; null: there is one. */
 function showEmpty(reason) {
   find("#no-tile").hidden = !reason;
   if (reason) {
-    const { title, text } = NO_TILE[reason];
+    const { title, text } = NO_TILE[reason] ?? reason;
     find("#no-tile-title").textContent = title;
     find("#no-tile-text").textContent = text;
     find("#look-again").classList.toggle("primary", reason === "waiting");
-    find("#leave").classList.toggle("primary", reason === "finished");
+    find("#leave").classList.toggle("primary", reason !== "waiting");
   }
 }
 
