@@ -95,11 +95,18 @@ def test_a_list_goes_in_with_a_report_of_what_was_left_out(open_page: OpenPage, 
     page = open_page(lead, reverse("annotate:catalogue_list"))
     page.get_by_role("link", name="Import a crater list").first.click()
     page.set_input_files("[name=file]", path)
-    page.get_by_role("button", name="Import").click()
-    expect(page.get_by_role("heading", name="craters v1")).to_be_visible()
+    page.get_by_role("button", name="Look it through").click()
     main = page.locator("main")
-    for words in ("Gassendi", "Line 3", "swapped", "Line 4", "<b>Less</b>"):
+    for words in ("Nothing is imported yet", "Line 3", "swapped", "Line 4", "<b>Less</b>"):
         expect(main).to_contain_text(words)
+    assert not Feature.objects.exists()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="All of them as CSV").click()
+    assert "Nowhere" in Path(waiting.value.path()).read_text()
+    page.get_by_label("Leave them out and import the others").check()
+    page.get_by_role("button", name="Import 2 craters").click()
+    expect(page.get_by_role("heading", name="craters v1")).to_be_visible()
+    expect(main).to_contain_text("Gassendi")
     assert Feature.objects.count() == 2
     with page.expect_download() as waiting:
         page.get_by_role("link", name="CSV", exact=True).click()
