@@ -43,5 +43,5 @@ export function clockText(date) {
  * @returns {number} Whole minutes left, rounded up; 0 or less when over.
  */
 export function minutesLeft(iso, now) {
-  return Math.ceil((Date.parse(iso) - now) / 60_000);
+  return Math.ceil((Date.parse(iso) - now - HALF_A_SECOND_MS) / 60_000);
 }
