@@ -17,6 +17,8 @@ from benchmarks.rig.site import Site
 # What a browser calls "no connection": refused, reset, or ended in the middle of an answer.
 NO_ANSWER = (OSError, HTTPException)
 PATIENCE_S = 30.0
+# A site of the rig speaks plain http, whatever this process would do; see webapp/settings.py.
+SESSION_COOKIE, CSRF_COOKIE = "sessionid", "csrftoken"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Person:
         return self._ask("POST", path, json.dumps(data).encode())
 
     def _ask(self, method: str, path: str, data: bytes | None) -> Answer:
-        cookies = {settings.SESSION_COOKIE_NAME: self.session, settings.CSRF_COOKIE_NAME: self.token}
+        cookies = {SESSION_COOKIE: self.session, CSRF_COOKIE: self.token}
         headers = {
             "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
             "X-CSRFToken": self.token,

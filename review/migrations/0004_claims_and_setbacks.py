@@ -4,44 +4,49 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('review', '0003_workers'),
+        ("review", "0003_workers"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='run',
-            name='reached',
+            model_name="run",
+            name="reached",
             field=models.FloatField(default=0.0),
         ),
         migrations.AddField(
-            model_name='run',
-            name='setbacks',
+            model_name="run",
+            name="setbacks",
             field=models.PositiveSmallIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='runevent',
-            name='position',
+            model_name="runevent",
+            name="position",
             field=models.BigIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='runevent',
-            name='source',
+            model_name="runevent",
+            name="source",
             field=models.CharField(blank=True, max_length=100),
         ),
         migrations.AddField(
-            model_name='runwindow',
-            name='claim',
+            model_name="runwindow",
+            name="claim",
             field=models.UUIDField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='runwindow',
-            name='setbacks',
-            field=models.PositiveSmallIntegerField(default=0, help_text='how often its searcher was lost while at this window'),
+            model_name="runwindow",
+            name="setbacks",
+            field=models.PositiveSmallIntegerField(
+                default=0, help_text="how often its searcher was lost while at this window"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='runevent',
-            constraint=models.UniqueConstraint(condition=models.Q(('position__isnull', False)), fields=('run', 'attempt', 'source', 'position'), name='run_event_once'),
+            model_name="runevent",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("position__isnull", False)),
+                fields=("run", "attempt", "source", "position"),
+                name="run_event_once",
+            ),
         ),
     ]

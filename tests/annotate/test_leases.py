@@ -126,7 +126,6 @@ class TestLeases:
         with pytest.raises(Conflict):
             draw(visit, 100, 100)
 
-
     def test_what_was_taken_away_comes_again_when_nothing_else_is_left(self) -> None:
         campaign = make_campaign(redundancy=1, columns=2, rows=1)
         slow, quick = make_people(campaign, 2)
