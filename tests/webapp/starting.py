@@ -90,7 +90,8 @@ class Started:
 
     def __init__(self, var: Path, port: int, **environment: str) -> None:
         self.process = subprocess.Popen(
-            [ROOT / "bin/run"],
+            # A shell's background commands ignore INT, and no shell that they start can take it again.
+            ["env", "--default-signal=INT", ROOT / "bin/run"],
             env=surroundings(var, PORT=str(port), **environment),
             text=True,
             stdout=subprocess.PIPE,
