@@ -160,5 +160,4 @@ def _urls(campaign: Campaign) -> dict[str, str]:
         "restore": template("api_mark_restore"),
         "basemap": template("api_basemap"),
         "value": template("api_basemap_value"),
-        "signin": reverse("account_login"),
     }

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from annotate.access import me
 from annotate.models import Campaign
 from mlcore.bodies import get_body
 from review import access
@@ -30,7 +31,7 @@ def review(request: HttpRequest, uid: UUID) -> HttpResponse:
             "as_reviewer": as_reviewer,
             "lessons": lessons.since_current(campaign) if as_reviewer else None,
             "reasons": Classification.RejectReason.choices,
-            "config": _config(campaign, workflow),
+            "config": {**_config(campaign, workflow), "participant": str(me(request).uid)},
         },
     )
 
@@ -43,7 +44,6 @@ def _config(campaign: Campaign, workflow: Workflow) -> dict[str, object]:
             "next": reverse("review:api_next", args=[workflow.uid]),
             "answer": reverse("review:api_classifications", args=[workflow.uid]),
             "back": reverse("review:api_back", args=[workflow.uid]),
-            "signin": reverse("account_login"),
         },
         "reasons": [{"key": key, "title": str(title)} for key, title in Classification.RejectReason.choices],
         "nothing": {

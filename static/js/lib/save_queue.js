@@ -29,7 +29,7 @@ const HELP_AFTER_MS = 10_000;
 // About one mark, not about its tile.
 const OF_THE_MARK = new Set([400, 413, 422]);
 
-/** Emits "change" (its state) and, through the handlers, what became of each save. */
+/** Emits "change" (its state), "saved" when the server took one, and tells its handlers what became of each. */
 export class SaveQueue extends EventTarget {
   /**
    * @param {object} needs
@@ -234,6 +234,7 @@ export class SaveQueue extends EventTarget {
     const storedAt = Date.parse(mark.updated_at);
     this.lastSavedAt = Math.max(this.lastSavedAt ?? 0, Number.isFinite(storedAt) ? storedAt : 0) || null;
     this.onSaved(save, mark);
+    this.dispatchEvent(new Event("saved"));
   }
 
   async #park(save, error) {

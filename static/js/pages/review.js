@@ -10,12 +10,14 @@ import { showKeys } from "tektite/lib/keys_dialog";
 import { toast } from "tektite/lib/toasts";
 import { newUid } from "tektite/lib/uid";
 import { showFacts, showProfile } from "tektite/pages/review_facts";
+import { SignInDialog } from "tektite/pages/sign_in";
 
 const config = JSON.parse(find("#review-config").textContent);
 const desk = find("main");
 const cut = find("#cut");
 const image = find("#cut-image");
 const panels = { answers: find("#answers"), reasons: find("#reasons"), correction: find("#correction") };
+const signIn = new SignInDialog();
 const correction = new RimCorrection(find("#cut-ring"), config.body.radius_m, showCorrected);
 
 /** The proposal on the desk, null while there is none; and whether an answer is on its way. */
@@ -149,14 +151,13 @@ async function during(work) {
   busy = true;
   desk.setAttribute("aria-busy", "true");
   try {
-    await work();
+    await signIn.around(work);
   } catch (error) {
     if (!(error instanceof ApiError)) {
       throw error;
     }
-    const signIn = { label: gettext("Sign in"), run: () => window.open(config.urls.signin, "_blank", "noopener") };
-    toast(error.message, { kind: "error", action: error.status === 401 ? signIn : undefined });
-    if (error.status === 409) {
+    toast(error.message, { kind: "error" });
+    if (error.status === 409 && error.code !== "other_person") {
       show(await ask("POST", config.urls.next));
     }
   } finally {

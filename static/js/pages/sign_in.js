@@ -24,6 +24,15 @@ export class SignInDialog extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  /** The server has answered this person, who may have signed in in another tab. */
+  settle() {
+    if (this.isNeeded) {
+      this.isNeeded = false;
+      this.dialog.close();
+      this.dispatchEvent(new Event("change"));
+    }
+  }
+
   /** @returns {Promise<boolean>} Whether somebody has signed in. */
   ask() {
     this.need();
@@ -37,6 +46,20 @@ export class SignInDialog extends EventTarget {
     });
   }
 
+  /**
+   * @param {() => Promise<void>} work Is done, and where nobody is signed in any more, done again after the sign-in.
+   */
+  async around(work) {
+    try {
+      await work();
+    } catch (error) {
+      if (error.status !== 401 || !(await this.ask())) {
+        throw error;
+      }
+      await work();
+    }
+  }
+
   async #send() {
     const button = find("[type=submit]", this.form);
     button.disabled = true;
@@ -44,9 +67,7 @@ export class SignInDialog extends EventTarget {
     try {
       await signIn(this.form.action, new URLSearchParams(new FormData(this.form)));
       this.form.elements.password.value = "";
-      this.isNeeded = false;
-      this.dialog.close();
-      this.dispatchEvent(new Event("change"));
+      this.settle();
     } catch (error) {
       this.#say(error.message);
       this.form.elements.password.focus();

@@ -40,7 +40,9 @@ export function keepLease({ session, campaign }) {
       session.renew(await ask("POST", fillUrl(session.urls.extend, session.visit)));
     } catch (error) {
       // Without an answer the server's own clock decides; the next beat finds out.
-      if (!error.isPassing) {
+      if (error.status === 401) {
+        session.signIn.need();
+      } else if (!error.isPassing) {
         await session.trouble(error);
       }
     } finally {

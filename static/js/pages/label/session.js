@@ -114,15 +114,16 @@ export class Session extends EventTarget {
 
   /** @param {Visit} visit The same one with a longer lease. */
   renew(visit) {
+    this.signIn.settle();
     if (visit.uid === this.visit?.uid) {
       this.visit = { ...this.visit, lease_expires_at: visit.lease_expires_at };
       this.#emit("change");
     }
   }
 
-  /** The tile on screen is no longer ours to write to: what comes next is the server's to say. */
+  /** The tile on screen is no longer ours to write to, which was said already. */
   closed() {
-    return this.lookAgain();
+    return this.#busy(() => this.#leave());
   }
 
   /** @param {Error} error What the server said when it was asked about the visit on screen. */
@@ -167,7 +168,7 @@ export class Session extends EventTarget {
     this.isBusy = true;
     this.#emit("change");
     try {
-      await this.#signedIn(run);
+      await this.signIn.around(run);
     } catch (error) {
       await this.#explain(error);
     } finally {
@@ -176,38 +177,29 @@ export class Session extends EventTarget {
     }
   }
 
-  /** Run it, and where nobody is signed in any more, once again after the sign-in. */
-  async #signedIn(run) {
-    try {
-      await run();
-    } catch (error) {
-      if (error.status !== 401 || !(await this.signIn.ask())) {
-        throw error;
-      }
-      await run();
-    }
-  }
-
   /** What went wrong, in the server's words; a tile that changed elsewhere is shown as it is now. */
   async #explain(error) {
     if (error.status === undefined) {
       throw error;
     }
-    if (error.status === 403 || error.status === 404) {
-      this.reason = { title: gettext("This is not open to you any more"), text: error.message };
-      this.#enter(null);
-      return;
-    }
     toast(error.message, { kind: "error" });
     if (error.code === "not_empty") {
       this.#enter(await ask("GET", fillUrl(this.urls.visit, this.visit)));
-    } else if (error.status === 409 && error.code !== "other_person") {
-      // Submitted or returned in another tab, released, or the lease was lost: the server says what comes next.
-      try {
-        this.#goOn(await ask("POST", this.urls.next));
-      } catch (next) {
-        await this.#explain(next);
+    } else if ([403, 404, 409].includes(error.status) && error.code !== "other_person") {
+      await this.#leave();
+    }
+  }
+
+  /** The visit is lost: submitted in another tab, released, its place taken, the role gone. The server says what next. */
+  async #leave() {
+    try {
+      this.#goOn(await ask("POST", this.urls.next));
+    } catch (error) {
+      if (error.status === undefined) {
+        throw error;
       }
+      this.reason = { title: gettext("No tile is open to you here now"), text: error.message };
+      this.#enter(null);
     }
   }
 

@@ -33,6 +33,7 @@ function showWaiting(queue, signIn, config) {
   find("#trouble-retry").addEventListener("click", () => queue.resume());
   download.addEventListener("click", () => offer(queue.saves, config));
   signIn.addEventListener("change", () => signIn.isNeeded || queue.resume());
+  queue.addEventListener("saved", () => signIn.settle());
   const update = () => {
     // A try under way keeps the bar as it is, so that it does not blink.
     if (queue.state === "saving" && !box.hidden && queue.error) {
