@@ -43,7 +43,11 @@ def split_codes(body: str, lon: ArrayLike, lat: ArrayLike, block_deg: float) -> 
 
 
 def _cell_code(body: str, block_deg: float, row: int, column: int) -> int:
-    digest = hashlib.sha256(f"{SPLIT_SALT}|{body}|{block_deg:.9g}|{row}|{column}".encode()).digest()
+    return _code(f"{body}|{block_deg:.9g}|{row}|{column}")
+
+
+def _code(what: str) -> int:
+    digest = hashlib.sha256(f"{SPLIT_SALT}|{what}".encode()).digest()
     share = int.from_bytes(digest[:8], "big") / 2**64
     train, validation, _ = SPLIT_SHARES
     return TRAIN if share < train else VALIDATION if share < train + validation else TEST
@@ -51,5 +55,13 @@ def _cell_code(body: str, block_deg: float, row: int, column: int) -> int:
 
 def split_side(body: str, lon: float, lat: float, block_deg: float) -> str:
     """The name of the side on which one place lies: "train", "validation" or "test"."""
-    code = int(split_codes(body, lon, lat, block_deg))
+    return _name(int(split_codes(body, lon, lat, block_deg)))
+
+
+def picture_side(sha256: str) -> str:
+    """The side of a picture by the hash of its pixels: "train", "validation" or "test"."""
+    return _name(_code(f"picture|{sha256}"))
+
+
+def _name(code: int) -> str:
     return next(name for name, value in SIDES.items() if value == code)

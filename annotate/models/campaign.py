@@ -28,6 +28,8 @@ class Campaign(models.Model):
 
     class Kind(models.TextChoices):
         CRATER = "crater", _("Craters")
+        # Has pictures and no map: neither basemaps nor tiles, an empty grid and an empty region.
+        FOIL = "foil", _("Craters in foils")
 
     class Visibility(models.TextChoices):
         PUBLIC = "public", _("Public: anyone may read, anyone signed in may join as annotator")

@@ -40,6 +40,10 @@ class Participant(models.Model):
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="participant"
     )
     pseudonym = models.CharField(max_length=40, unique=True)
+    # Who an anonymous visitor turned out to be when they signed in: what both did is one person's.
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="earlier_selves"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from annotate.services.names import clean_name, clean_text
 from annotate.services.regions import on_basemap
 from annotate.services.shapes import stamped
 from mlcore import geodesy
+from mlcore.bodies import BODY_SPHERE_SRID
 from mlcore.errors import InvalidInput
 from mlcore.raster.grid import Grid
 from mlcore.raster.handles import on_grid
@@ -89,6 +90,42 @@ def create_campaign(
     campaign.save()
     _lay(campaign, grid, None if region is None else area)
     _add_layers(campaign, grid, basemaps)
+    if created_by.user is not None:
+        members.give_role(campaign=campaign, user=created_by.user, role=Role.LEAD, by=created_by.user)
+    return campaign
+
+
+@transaction.atomic
+def create_foil_campaign(
+    *,
+    name: str,
+    created_by: Participant,
+    visibility: str = Campaign.Visibility.PRIVATE,
+    instructions: str = "",
+    synthetic: bool = False,
+) -> Campaign:
+    """Begin a campaign on pictures of foils: no basemap, no tiles; its creator becomes its lead.
+
+    Args:
+        name: One line.
+        created_by: Somebody with a sign-in.
+        visibility: A value of Campaign.Visibility.
+        instructions: Shown beside the pictures.
+        synthetic: Whether the pictures are made up.
+
+    Raises:
+        InvalidInput: The name or the text does not fit; the sentence says what, which limit and the remedy.
+    """
+    campaign = Campaign(
+        name=clean_name(name),
+        body="picture",
+        kind=Campaign.Kind.FOIL,
+        created_by=created_by,
+        synthetic=synthetic,
+        region=MultiPolygon(srid=BODY_SPHERE_SRID),
+    )
+    _set(campaign, campaign.redundancy, 0.0, campaign.lease_minutes, visibility, instructions)
+    campaign.save()
     if created_by.user is not None:
         members.give_role(campaign=campaign, user=created_by.user, role=Role.LEAD, by=created_by.user)
     return campaign

@@ -1,9 +1,18 @@
 """The nouns of judging and learning; one file each."""
 
 from review.models.classification import Classification
+from review.models.confirmation import Confirmation
 from review.models.dataset import Dataset
+from review.models.gold import Gold
+from review.models.judge import Judge
 from review.models.model_version import ModelVersion
+from review.models.picture import Frame, Picture
+from review.models.picture_import import PictureImport, RefusedFile
+from review.models.reckoning import Estimate, Reckoning
+from review.models.retirement import Retirement
+from review.models.rule_version import RuleVersion
 from review.models.run import Run, RunEvent, RunWindow
+from review.models.showing import Showing
 from review.models.subject import Subject
 from review.models.verdict import Verdict
 from review.models.worker import Worker
@@ -11,11 +20,23 @@ from review.models.workflow import Workflow
 
 __all__ = [
     "Classification",
+    "Confirmation",
     "Dataset",
+    "Estimate",
+    "Frame",
+    "Gold",
+    "Judge",
     "ModelVersion",
+    "Picture",
+    "PictureImport",
+    "Reckoning",
+    "RefusedFile",
+    "Retirement",
+    "RuleVersion",
     "Run",
     "RunEvent",
     "RunWindow",
+    "Showing",
     "Subject",
     "Verdict",
     "Worker",

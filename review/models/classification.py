@@ -32,6 +32,10 @@ class Classification(models.Model):
         EDIT = "edit", _("Crater, rim corrected")
         REJECT = "reject", _("Not a crater")
         UNSURE = "unsure", _("Unsure")
+        # Of a picture.
+        CRATER = "crater", _("Crater")
+        NOTHING = "nothing", _("Nothing")
+        CANNOT_TELL = "cannot_tell", _("Cannot tell")
         SKIP = "skip", _("Skipped")
         WITHDRAWN = "withdrawn", _("Taken back")
 
@@ -53,7 +57,7 @@ class Classification(models.Model):
     edit = models.PositiveSmallIntegerField(default=0)
     answer = models.CharField(max_length=16, choices=Answer)
     reason = models.CharField(max_length=40, blank=True)
-    # For `edit`: {"lon", "lat", "diameter_m"}.
+    # For `edit`: {"lon", "lat", "diameter_m"}; for `crater`: {"marks": [{"x_px", "y_px"}]}.
     payload = models.JSONField(default=dict)
     # What they were when they answered, so that later changes of roles do not change verdicts.
     as_reviewer = models.BooleanField(default=False)

@@ -13,6 +13,7 @@ class Workflow(models.Model):
 
     class Policy(models.TextChoices):
         CANDIDATES = "candidates", _("Candidates: accept, edit or reject what a model proposes")
+        TRIAGE = "triage", _("Triage: find craters in pictures of foils")
 
     id = models.BigAutoField(primary_key=True)
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
