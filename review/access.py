@@ -33,6 +33,7 @@ MATRIX: Matrix = {
     "review:operator_live": {"GET": STAFF_ONLY},
     "review:review": {"GET": DRAWERS},
     "review:models": {"GET": MEMBERS},
+    "review:foils": {"GET": READERS},
     "review:run": {"GET": MEMBERS},
     "review:model_version": {"GET": MEMBERS},
     # Annotators judge too, blind: without scores, reasons and neighbours.

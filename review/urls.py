@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from review.views import api, judging, learning, operator, pages
+from review.views.foils import hub
 
 app_name = "review"
 urlpatterns: list[URLPattern] = [
@@ -12,6 +13,7 @@ urlpatterns: list[URLPattern] = [
     path("operator/live/", operator.operator_live, name="operator_live"),
     path("campaigns/<uuid:uid>/review/", judging.review, name="review"),
     path("campaigns/<uuid:uid>/models/", learning.models, name="models"),
+    path("campaigns/<uuid:uid>/foils/", hub.hub, name="foils"),
     path("runs/<uuid:uid>/", learning.run, name="run"),
     path("model-versions/<uuid:uid>/", learning.model_version, name="model_version"),
     path("api/v1/workflows/<uuid:uid>/next", api.next_subject, name="api_next"),

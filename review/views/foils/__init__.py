@@ -1,0 +1,1 @@
+"""Pages of foil triage, for leads and for readers; one file for each."""
