@@ -1,9 +1,11 @@
 """The nouns of judging and learning; one file each."""
 
+from review.models.audit_stratum import AuditStratum
 from review.models.classification import Classification
 from review.models.confirmation import Confirmation
 from review.models.dataset import Dataset
 from review.models.gold import Gold
+from review.models.gold_batch import GoldBatch
 from review.models.judge import Judge
 from review.models.model_version import ModelVersion
 from review.models.picture import Frame, Picture
@@ -12,6 +14,7 @@ from review.models.reckoning import Estimate, Reckoning
 from review.models.retirement import Retirement
 from review.models.rule_version import RuleVersion
 from review.models.run import Run, RunEvent, RunWindow
+from review.models.score_import import ScoreImport
 from review.models.showing import Showing
 from review.models.subject import Subject
 from review.models.verdict import Verdict
@@ -19,12 +22,14 @@ from review.models.worker import Worker
 from review.models.workflow import Workflow
 
 __all__ = [
+    "AuditStratum",
     "Classification",
     "Confirmation",
     "Dataset",
     "Estimate",
     "Frame",
     "Gold",
+    "GoldBatch",
     "Judge",
     "ModelVersion",
     "Picture",
@@ -36,6 +41,7 @@ __all__ = [
     "Run",
     "RunEvent",
     "RunWindow",
+    "ScoreImport",
     "Showing",
     "Subject",
     "Verdict",

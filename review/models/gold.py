@@ -14,6 +14,7 @@ class Gold(models.Model):
         SYNTHETIC = "synthetic", _("Synthetic: a simulated crater, or none, put there by Tektite")
         CONFIRMED = "confirmed", _("Confirmed: settled at the microscope")
         LOOK_ALIKE = "look_alike", _("Look-alike: rejected by an expert")
+        EXPERT = "expert", _("Expert: a lead's word, without a second look at the microscope")
 
     subject = models.OneToOneField(Subject, on_delete=models.CASCADE, primary_key=True, related_name="gold")
     origin = models.CharField(max_length=16, choices=Origin)

@@ -33,6 +33,10 @@ class Subject(models.Model):
         Picture, null=True, blank=True, on_delete=models.PROTECT, related_name="subjects"
     )
     stratum = models.CharField(max_length=16, choices=Stratum, default=Stratum.INSTRUCTIVE)
+    # Of which stratum's sample it is, where the audit has drawn it.
+    audit = models.ForeignKey(
+        "review.AuditStratum", null=True, blank=True, on_delete=models.SET_NULL, related_name="subjects"
+    )
     priority = models.FloatField(default=0.0)
     why = models.CharField(max_length=200, blank=True)
     wanted = models.PositiveSmallIntegerField(default=1, help_text=_("answers it needs"))
