@@ -53,6 +53,14 @@ def get_campaign(request: HttpRequest, uid: UUID) -> Campaign:
     return get_campaign_by_matrix(request, uid, matrix=MATRIX)
 
 
+def get_foils(request: HttpRequest, uid: UUID) -> Campaign:
+    """The campaign, as get_campaign; one that has no pictures of foils has no such pages."""
+    campaign = get_campaign(request, uid)
+    if campaign.kind != Campaign.Kind.FOIL:
+        raise NotFound(_("“%(name)s” has no pictures of foils to judge.") % {"name": campaign.name})
+    return campaign
+
+
 def get_workflow(request: HttpRequest, uid: UUID) -> Workflow:
     """The workflow, if the asker may do with it what this URL does."""
     workflow = Workflow.objects.select_related("campaign").filter(uid=uid).first()

@@ -16,7 +16,7 @@ import review.urls
 from annotate import access
 from annotate.models import Basemap, Campaign, Catalogue, Membership, Role, User
 from annotate.services import basemaps, conversions
-from annotate.services.campaigns import create_campaign
+from annotate.services.campaigns import create_campaign, create_foil_campaign
 from annotate.services.features import add_features
 from annotate.services.participants import participant_of
 from mlcore.artifact import ModelCard
@@ -67,6 +67,7 @@ class Place:
     subject: Subject
     run: Run
     version: ModelVersion
+    foils: Campaign
     people: dict[str, User | None]
 
     def url(self, name: str, who: str) -> str:
@@ -99,6 +100,7 @@ class Place:
             "subjects/": self.subject,
             "runs/<": self.run,
             "model-versions/": self.version,
+            "/foils/": self.foils,
         }
         return next((thing.uid for key, thing in things.items() if key in pattern), self.campaign.uid)
 
@@ -145,8 +147,10 @@ def place(
         min_diameter_m=0.0,
         visibility=request.param,
     )
+    foils = create_foil_campaign(name="Foils", created_by=founder, visibility=request.param)
     for role in Role.values:
         Membership.objects.create(campaign=campaign, user=people[role], role=role)
+        Membership.objects.create(campaign=foils, user=people[role], role=role)
     catalogue = Catalogue.objects.create(
         name="Listed", body="moon", campaign=campaign, origin=Catalogue.Origin.IMPORTED
     )
@@ -164,7 +168,7 @@ def place(
         is_current=True,
         card=ModelCard.example().to_json(),
     )
-    return Place(campaign, elevation, catalogue, subject, run, version, people)
+    return Place(campaign, elevation, catalogue, subject, run, version, foils, people)
 
 
 def _elevation(folder: Path) -> Basemap:

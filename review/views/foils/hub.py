@@ -14,7 +14,7 @@ from review.services.foils.words import OUTCOMES
 @require_GET
 def hub(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Numbers for everybody who may see the campaign; the tabs are for its leads."""
-    campaign = access.get_campaign(request, uid)
+    campaign = access.get_foils(request, uid)
     found = summary.of(campaign)
     return render(
         request,

@@ -48,3 +48,11 @@ def test_anybody_reads_the_numbers_and_leads_see_the_way_on(
 
 def test_an_empty_campaign_says_so(url: str, client_of: Callable[[User | None], Client]) -> None:
     assert "There are no pictures yet" in client_of(None).get(url).content.decode()
+
+
+def test_a_campaign_on_maps_has_no_such_page(
+    campaign: Campaign, client_of: Callable[[User | None], Client]
+) -> None:
+    response = client_of(None).get(reverse("review:foils", args=[campaign.uid]))
+    assert response.status_code == 404
+    assert not campaign.workflows.exists()
