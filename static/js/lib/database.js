@@ -1,9 +1,9 @@
-/** The browser's own database: saves on their way to the server, and shapes that are not finished. */
+/** The browser's own database: saves and answers on their way to the server, and shapes that are not finished. */
 
 import { openDB } from "idb";
 
 const NAME = "tektite";
-const VERSION = 1;
+const VERSION = 2;
 // Some browsers let the opening hang for ever; then it is as good as forbidden.
 const PATIENCE_MS = 5000;
 
@@ -48,8 +48,17 @@ export class Database extends EventTarget {
   }
 }
 
-function upgrade(db) {
-  const saves = db.createObjectStore("saves", { keyPath: "seq", autoIncrement: true });
-  saves.createIndex("owner", ["participant", "campaign"]);
-  db.createObjectStore("drafts", { keyPath: ["participant", "visit"] });
+function upgrade(db, before) {
+  if (before < 1) {
+    createLog(db, "saves");
+    db.createObjectStore("drafts", { keyPath: ["participant", "visit"] });
+  }
+  if (before < 2) {
+    createLog(db, "answers");
+  }
+}
+
+function createLog(db, name) {
+  const log = db.createObjectStore(name, { keyPath: "seq", autoIncrement: true });
+  log.createIndex("owner", ["participant", "campaign"]);
 }

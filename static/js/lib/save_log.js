@@ -26,9 +26,10 @@ export class SaveLog {
    * @param {import("tektite/lib/database").Database} needs.database
    * @param {string} needs.participant Whose saves; nobody else's are ever read.
    * @param {string} needs.campaign
+   * @param {"saves"|"answers"} [needs.store] What is kept: marks, or answers to pictures.
    */
-  constructor({ database, participant, campaign }) {
-    Object.assign(this, { database, participant, campaign });
+  constructor({ database, participant, campaign, store = "saves" }) {
+    Object.assign(this, { database, participant, campaign, storeName: store });
   }
 
   /**
@@ -37,9 +38,9 @@ export class SaveLog {
    * @returns {Promise<Revised>} Rejected when nothing of it was kept.
    */
   async revise(step, durability = "relaxed") {
-    const { participant, campaign } = this;
+    const { participant, campaign, storeName } = this;
     const db = await this.database.open();
-    const transaction = db.transaction("saves", "readwrite", { durability });
+    const transaction = db.transaction(storeName, "readwrite", { durability });
     const { store } = transaction;
     const work = async () => {
       const saves = await store.index("owner").getAll([participant, campaign]);
