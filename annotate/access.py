@@ -51,6 +51,7 @@ MATRIX: Matrix = {
     "annotate:campaign_list": {"GET": READERS},
     "annotate:campaign_new": {"GET": PEOPLE, "POST": PEOPLE},
     "annotate:campaign_new_tiles": {"GET": PEOPLE},
+    "annotate:campaign_new_foils": {"GET": PEOPLE, "POST": PEOPLE},
     "annotate:campaign": {"GET": READERS},
     "annotate:campaign_settings": {"GET": LEADS, "POST": LEADS},
     "annotate:campaign_members": {"GET": LEADS, "POST": LEADS},
@@ -227,6 +228,21 @@ def get_campaign(request: HttpRequest, uid: UUID, *, matrix: Matrix = MATRIX) ->
     if campaign is None:
         raise NotFound(_("There is no campaign at this address."))
     authorise(request, campaign, matrix=matrix)
+    return campaign
+
+
+def get_map_campaign(request: HttpRequest, uid: UUID, *, matrix: Matrix = MATRIX) -> Campaign:
+    """The campaign, if the asker may do this with it and it is one on a map.
+
+    Raises:
+        NotFound: It is one on pictures of foils, which have neither tiles nor basemaps.
+    """
+    campaign = get_campaign(request, uid, matrix=matrix)
+    if campaign.kind == Campaign.Kind.FOIL:
+        raise NotFound(
+            _("“%(name)s” has pictures of foils and no map; its pictures are judged on a page of their own.")
+            % {"name": campaign.name}
+        )
     return campaign
 
 

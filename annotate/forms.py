@@ -81,6 +81,38 @@ def basemap_label(basemap: Basemap) -> SafeString:
     return render_to_string("annotate/partials/basemap_choice.html", {"basemap": basemap})
 
 
+FOIL_VISIBILITY = [
+    (Campaign.Visibility.PUBLIC, _("Public: anyone may judge pictures, also without an account")),
+    (Campaign.Visibility.PRIVATE, Campaign.Visibility.PRIVATE.label),
+]
+
+
+class FoilSettingsForm(forms.Form):
+    """What a lead may change of a campaign on pictures of foils."""
+
+    name = NameField()
+    instructions = TextField(
+        label=_("Instructions"),
+        help_text=_("Shown to everyone who judges: what counts as an impact crater on these foils."),
+    )
+    visibility = forms.ChoiceField(
+        label=_("Who may see it"),
+        choices=FOIL_VISIBILITY,
+        widget=forms.RadioSelect,
+        initial=Campaign.Visibility.PRIVATE,
+    )
+
+
+class FoilCampaignForm(FoilSettingsForm):
+    """A new campaign on pictures of foils."""
+
+    synthetic = forms.BooleanField(
+        label=_("The pictures are synthetic: made by a program, not by a microscope"),
+        required=False,
+        help_text=_("Then every page says so. It cannot be changed later."),
+    )
+
+
 class CampaignSettingsForm(forms.Form):
     """What a lead may still change once tiles are laid."""
 

@@ -31,6 +31,7 @@ pages: list[URLPattern] = [
     path("accounts/everywhere/logout/", account.sign_out_everywhere, name="sign_out_everywhere"),
     path("campaigns/", campaigns.campaign_list, name="campaign_list"),
     path("campaigns/new/", campaigns.campaign_new, name="campaign_new"),
+    path("campaigns/new/foils/", campaigns.campaign_new_foils, name="campaign_new_foils"),
     path("campaigns/new/tiles/", campaigns.campaign_new_tiles, name="campaign_new_tiles"),
     path("campaigns/<uuid:uid>/", campaigns.campaign, name="campaign"),
     path("campaigns/<uuid:uid>/settings/", campaigns.campaign_settings, name="campaign_settings"),

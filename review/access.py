@@ -19,6 +19,7 @@ from annotate.access import (
     roles_in,
 )
 from annotate.access import get_campaign as get_campaign_by_matrix
+from annotate.access import get_map_campaign as get_map_campaign_by_matrix
 from annotate.models import Basemap, Campaign, Catalogue, Role
 from mlcore.errors import NotFound
 from review.models import ModelVersion, Run, Subject, Workflow
@@ -61,6 +62,11 @@ def get_foils(request: HttpRequest, uid: UUID) -> Campaign:
     return campaign
 
 
+def get_map_campaign(request: HttpRequest, uid: UUID) -> Campaign:
+    """The same, where the page or call is about maps and makes no sense for pictures of foils."""
+    return get_map_campaign_by_matrix(request, uid, matrix=MATRIX)
+
+
 def get_workflow(request: HttpRequest, uid: UUID) -> Workflow:
     """The workflow, if the asker may do with it what this URL does."""
     workflow = Workflow.objects.select_related("campaign").filter(uid=uid).first()
@@ -70,9 +76,22 @@ def get_workflow(request: HttpRequest, uid: UUID) -> Workflow:
     return workflow
 
 
+def get_desk(request: HttpRequest, uid: UUID) -> Workflow:
+    """The workflow of a review desk, if the asker may do with it what this URL does.
+
+    Raises:
+        NotFound: It is a triage: its pictures are reached by showings only.
+    """
+    workflow = get_workflow(request, uid)
+    if workflow.policy != Workflow.Policy.CANDIDATES:
+        raise NotFound(_("There is no review desk at this address."))
+    return workflow
+
+
 def get_subject(request: HttpRequest, uid: UUID) -> Subject:
-    """The subject, if the asker may do with it what this URL does."""
-    subject = Subject.objects.select_related("workflow__campaign", "feature").filter(uid=uid).first()
+    """The subject of a review desk, if the asker may do with it what this URL does."""
+    of_features = Subject.objects.filter(feature__isnull=False)
+    subject = of_features.select_related("workflow__campaign", "feature").filter(uid=uid).first()
     if subject is None:
         raise NotFound(_("There is no subject at this address."))
     authorise(request, subject.workflow.campaign, matrix=MATRIX)

@@ -44,7 +44,7 @@ LIMIT = OpenApiParameter(
 @api_view(["POST"])
 def tile_next(request: Request, uid: UUID) -> Response:
     """The asker's own leased tile if there is one, else a new one under a lease."""
-    campaign = access.get_campaign(request, uid)
+    campaign = access.get_map_campaign(request, uid)
     return Response(workbench.next_tile(campaign=campaign, participant=access.me(request)))
 
 
@@ -175,7 +175,7 @@ def mark_restore(request: Request, uid: UUID) -> Response:
 @api_view(["PUT"])
 def view(request: Request, uid: UUID) -> Response:
     """The next tile is shown in it."""
-    campaign = access.get_campaign(request, uid)
+    campaign = access.get_map_campaign(request, uid)
     wanted = _given(serializers.ViewSerializer, request.data)
     return Response(preferences.keep_view(campaign=campaign, participant=access.me(request), view=wanted))
 
@@ -191,7 +191,7 @@ def view(request: Request, uid: UUID) -> Response:
 @api_view(["GET"])
 def features(request: Request, uid: UUID) -> Response:
     """A catalogue over the campaign's imagery: only for those who do not draw blind here."""
-    campaign = access.get_campaign(request, uid)
+    campaign = access.get_map_campaign(request, uid)
     catalogue = access.get_overlay(request, campaign, request.query_params.get("catalogue", ""))
     return Response(in_view(catalogue, *_window(request)))
 

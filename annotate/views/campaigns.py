@@ -13,7 +13,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotate import access
-from annotate.forms import CampaignForm, CampaignSettingsForm, MemberForm, RemovalForm, TilesForm
+from annotate.forms import (
+    CampaignForm,
+    CampaignSettingsForm,
+    FoilCampaignForm,
+    FoilSettingsForm,
+    MemberForm,
+    RemovalForm,
+    TilesForm,
+)
 from annotate.models import Campaign, Membership, Role, User
 from annotate.services import campaigns, members, overview, workbench
 from annotate.services.participants import participant_of
@@ -93,6 +101,27 @@ def _create(form: CampaignForm, user: User) -> Campaign:
     )
 
 
+@require_http_methods(["GET", "POST"])
+def campaign_new_foils(request: HttpRequest) -> HttpResponse:
+    """A campaign on pictures of foils: it needs no basemap; its pictures come in afterwards."""
+    access.authorise(request)
+    form = FoilCampaignForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            campaign = campaigns.create_foil_campaign(
+                created_by=participant_of(request.user), **form.cleaned_data
+            )
+        except TektiteError as error:
+            form.add_error(None, error.message)
+        else:
+            messages.success(
+                request, _("“%(name)s” has begun. Bring in its pictures next.") % {"name": campaign.name}
+            )
+            return redirect("annotate:campaign", campaign.uid)
+    status = 422 if form.errors else 200
+    return render(request, "annotate/campaign_new_foils.html", {"form": form}, status=status)
+
+
 @require_GET
 def campaign_new_tiles(request: HttpRequest) -> HttpResponse:
     """How many tiles the form as filled in so far would lay: a sentence for htmx to put beside it."""
@@ -124,7 +153,8 @@ def _planned(form: TilesForm) -> dict[str, object]:
 
 @require_GET
 def campaign(request: HttpRequest, uid: UUID) -> HttpResponse:
-    access.get_campaign(request, uid)
+    if access.get_campaign(request, uid).kind == Campaign.Kind.FOIL:
+        return redirect("review:foils", uid)
     campaign = (
         overview.with_progress(Campaign.objects.filter(uid=uid)).prefetch_related("layers__basemap").get()
     )
@@ -179,10 +209,12 @@ def campaign_join(request: HttpRequest, uid: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def campaign_settings(request: HttpRequest, uid: UUID) -> HttpResponse:
     campaign = access.get_campaign(request, uid)
-    form = CampaignSettingsForm(request.POST or None, initial=_settings_of(campaign))
+    kind = FoilSettingsForm if campaign.kind == Campaign.Kind.FOIL else CampaignSettingsForm
+    form = kind(request.POST or None, initial=_settings_of(campaign))
     if request.method == "POST" and form.is_valid():
         try:
-            campaigns.update_campaign(campaign=campaign, **form.cleaned_data)
+            # A foil's form asks for less: what concerns tiles stays as it is.
+            campaigns.update_campaign(campaign=campaign, **_numbers_of(campaign) | form.cleaned_data)
             settle_due_tiles_task.delay_on_commit()
         except TektiteError as error:
             form.add_error(None, error.message)
@@ -191,6 +223,10 @@ def campaign_settings(request: HttpRequest, uid: UUID) -> HttpResponse:
             return redirect("annotate:campaign_settings", campaign.uid)
     context = {"campaign": campaign, "form": form}
     return render(request, "annotate/campaign_settings.html", context, status=422 if form.errors else 200)
+
+
+def _numbers_of(campaign: Campaign) -> dict[str, object]:
+    return {name: getattr(campaign, name) for name in ("redundancy", "min_diameter_m", "lease_minutes")}
 
 
 def _settings_of(campaign: Campaign) -> dict[str, object]:
@@ -248,7 +284,7 @@ def _remove_member(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 @require_GET
 def label(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The map workbench; everything on it comes from its one JSON block and the API."""
-    campaign = access.get_campaign(request, uid)
+    campaign = access.get_map_campaign(request, uid)
     config = workbench.config_for(
         campaign=campaign,
         participant=access.me(request),

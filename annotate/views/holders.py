@@ -17,7 +17,7 @@ from mlcore.errors import TektiteError
 
 @require_http_methods(["GET", "POST"])
 def campaign_tiles(request: HttpRequest, uid: UUID) -> HttpResponse:
-    campaign = access.get_campaign(request, uid)
+    campaign = access.get_map_campaign(request, uid)
     if request.method == "POST":
         try:
             _release(request, campaign)

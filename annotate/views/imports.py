@@ -48,9 +48,10 @@ def catalogue_import(request: HttpRequest) -> HttpResponse:
 
 def _led_by(user: User) -> QuerySet[Campaign]:
     """The campaigns whose catalogues the user may add to."""
+    on_maps = Campaign.objects.exclude(kind=Campaign.Kind.FOIL)
     if user.is_staff:
-        return Campaign.objects.order_by("name")
-    return Campaign.objects.filter(memberships__user=user, memberships__role=Role.LEAD).order_by("name")
+        return on_maps.order_by("name")
+    return on_maps.filter(memberships__user=user, memberships__role=Role.LEAD).order_by("name")
 
 
 def _take_in(form: CatalogueImportForm, request: HttpRequest) -> CatalogueImport:

@@ -32,7 +32,9 @@ class AnswerRecord:
 def answers_of(participant: Participant) -> list[AnswerRecord]:
     """One record for each campaign in which the participant has judged, latest first."""
     latest = (
-        Classification.objects.filter(participant=participant, round=0)
+        Classification.objects.filter(
+            participant=participant, round=0, workflow__policy=Workflow.Policy.CANDIDATES
+        )
         .order_by("workflow", "subject", "-edit")
         .distinct("workflow", "subject")
         .select_related("workflow__campaign", "subject__verdict")

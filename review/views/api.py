@@ -35,7 +35,7 @@ JUDGING, RUNS = ["Judging"], ["Runs and models"]
 @api_view(["POST"])
 def next_subject(request: Request, uid: UUID) -> Response:
     """Hand out the next subject."""
-    workflow = access.get_workflow(request, uid)
+    workflow = access.get_desk(request, uid)
     as_reviewer = access.is_reviewer(request, workflow.campaign)
     return Response(next_out(workflow, me(request), as_reviewer=as_reviewer))
 
@@ -47,7 +47,7 @@ def next_subject(request: Request, uid: UUID) -> Response:
 @api_view(["POST"])
 def classify(request: Request, uid: UUID) -> Response:
     """Record an answer and hand out the next subject."""
-    workflow = access.get_workflow(request, uid)
+    workflow = access.get_desk(request, uid)
     as_reviewer = access.is_reviewer(request, workflow.campaign)
     shape = ClassificationIn(data=request.data)
     shape.is_valid(raise_exception=True)
@@ -77,7 +77,7 @@ def classify(request: Request, uid: UUID) -> Response:
 @api_view(["POST"])
 def back(request: Request, uid: UUID) -> Response:
     """Take the asker's last answer back and show its subject again."""
-    workflow = access.get_workflow(request, uid)
+    workflow = access.get_desk(request, uid)
     subject = classifications.take_back(workflow=workflow, participant=me(request))
     return Response(
         {
@@ -123,7 +123,7 @@ def run(request: Request, uid: UUID) -> Response:
 @api_view(["POST"])
 def start_run(request: Request, uid: UUID) -> Response:
     """Start a training or a prediction for a campaign."""
-    campaign = access.get_campaign(request, uid)
+    campaign = access.get_map_campaign(request, uid)
     shape = RunIn(data=request.data)
     shape.is_valid(raise_exception=True)
     wish = shape.validated_data

@@ -20,7 +20,7 @@ from review.services.policies import candidates
 @require_GET
 def review(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The desk; its script asks for the first subject, so that looking at the page leases nothing."""
-    campaign = access.get_campaign(request, uid)
+    campaign = access.get_map_campaign(request, uid)
     workflow = candidates.workflow_of(campaign)
     as_reviewer = access.is_reviewer(request, campaign)
     return render(

@@ -26,7 +26,7 @@ VERSIONS_SHOWN = 8
 @require_GET
 def models(request: HttpRequest, uid: UUID) -> HttpResponse:
     """A campaign's versions and runs; for leads, how to start one and what it would learn from."""
-    campaign = access.get_campaign(request, uid)
+    campaign = access.get_map_campaign(request, uid)
     leads = _leads(request, campaign)
     started = campaign.runs.select_related("requested_by__user", "basemap").order_by("-number")
     shown = started[:RUNS_SHOWN]

@@ -42,7 +42,8 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _step_in(user: User, campaign: Campaign) -> Step:
     roles = roles_in(user, campaign)
-    waiting = records.waiting_in(campaign, participant_of(user)) if roles & DRAWERS else 0
+    is_desk = campaign.kind != Campaign.Kind.FOIL and bool(roles & DRAWERS)
+    waiting = records.waiting_in(campaign, participant_of(user)) if is_desk else 0
     return next_step(user, roles, campaign, proposals_waiting=waiting)
 
 

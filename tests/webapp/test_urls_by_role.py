@@ -36,8 +36,9 @@ ROWS = [(name, method) for name, methods in MATRIX.items() for method in methods
 OF_THE_SITE = {
     "review:home", "review:profile", "review:operator", "review:operator_live",
     "annotate:campaign_list", "annotate:campaign_new",
-    "annotate:campaign_new_tiles", "annotate:basemap_list", "annotate:basemap_new",
-    "annotate:catalogue_list", "annotate:catalogue_import", "annotate:sign_out_everywhere",
+    "annotate:campaign_new_tiles", "annotate:campaign_new_foils",
+    "annotate:basemap_list", "annotate:basemap_new", "annotate:catalogue_list",
+    "annotate:catalogue_import", "annotate:sign_out_everywhere",
     "annotate:import_preview", "annotate:import_status", "annotate:import_again",
     "annotate:import_confirm", "annotate:import_discard", "annotate:import_rejected",
 }  # fmt: skip
