@@ -4,7 +4,10 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from mlcore.consensus.answers.swap import probability
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcore.consensus.answers.swap import probabilities, probability
 from mlcore.errors import InvalidInput
 
 
@@ -99,3 +102,42 @@ def outcome(rule: StoppingRule, tally: Tally) -> Outcome | None:
     if p < rule.reject and tally.practised >= rule.practised_people:
         return Outcome.NOTHING
     return Outcome.UNDECIDED if tally.votes >= rule.max_votes else None
+
+
+def outcomes(
+    rule: StoppingRule,
+    *,
+    log_odds: NDArray[np.float64],
+    votes: NDArray[np.int64],
+    cannot_tell: NDArray[np.int64],
+    practised: NDArray[np.int64],
+) -> NDArray[np.str_]:
+    """What becomes of many subjects at once: `outcome` of each.
+
+    Args:
+        rule: By which.
+        log_odds: Shape (n,), and so the others; as Tally has them.
+        votes: See Tally.
+        cannot_tell: See Tally.
+        practised: See Tally.
+
+    Returns:
+        Shape (n,): an Outcome's value, "" where outcome gives None.
+
+    Raises:
+        InvalidInput: The shapes differ.
+    """
+    if not log_odds.shape == votes.shape == cannot_tell.shape == practised.shape:
+        raise InvalidInput(
+            f"Tallies of {len(log_odds)} subjects come with {len(votes)} votes, {len(cannot_tell)} "
+            f"“cannot tell” and {len(practised)} practised."
+        )
+    p = probabilities(log_odds)
+    cases = {
+        "": votes < rule.min_votes,
+        Outcome.BAD_IMAGE.value: cannot_tell >= rule.bad_image_share * votes,
+        Outcome.CANDIDATE.value: p >= rule.accept,
+        Outcome.NOTHING.value: (p < rule.reject) & (practised >= rule.practised_people),
+        Outcome.UNDECIDED.value: votes >= rule.max_votes,
+    }
+    return np.select(list(cases.values()), list(cases), default="")

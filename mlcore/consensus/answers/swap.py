@@ -7,6 +7,9 @@ not come from here: odds depend on the order of answers, since people learn mean
 
 from math import exp, log
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlcore.consensus.answers.skill import LEAST, Answer, Skill
 from mlcore.errors import InvalidInput
 
@@ -48,6 +51,12 @@ def log_odds(probability: float) -> float:
 def probability(odds: float) -> float:
     """Inverse of log_odds, without its bounds; safe for any finite number."""
     return 1.0 / (1.0 + exp(-odds)) if odds >= 0.0 else exp(odds) / (1.0 + exp(odds))
+
+
+def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`probability` of many: the same numbers, to the last digits of the exponential."""
+    small = np.exp(-np.abs(odds))
+    return np.where(odds >= 0.0, 1.0, small) / (1.0 + small)
 
 
 def expected_information(skill: Skill, odds: float) -> float:
