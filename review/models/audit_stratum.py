@@ -1,4 +1,4 @@
-"""The audit's design: of the pictures that the threshold holds back, how many were drawn from which scores."""
+"""The audit's design: of what the threshold holds back, how many pictures were drawn from which scores."""
 
 from django.db import models
 
