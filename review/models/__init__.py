@@ -4,12 +4,14 @@ from review.models.audit_stratum import AuditStratum
 from review.models.classification import Classification
 from review.models.confirmation import Confirmation
 from review.models.dataset import Dataset
+from review.models.errand import Errand
 from review.models.gold import Gold
 from review.models.gold_batch import GoldBatch
 from review.models.judge import Judge
 from review.models.model_version import ModelVersion
 from review.models.picture import Frame, Picture
 from review.models.picture_import import PictureImport, RefusedFile
+from review.models.quarantine import Quarantine
 from review.models.reckoning import Estimate, Reckoning
 from review.models.retirement import Retirement
 from review.models.rule_version import RuleVersion
@@ -26,6 +28,7 @@ __all__ = [
     "Classification",
     "Confirmation",
     "Dataset",
+    "Errand",
     "Estimate",
     "Frame",
     "Gold",
@@ -34,6 +37,7 @@ __all__ = [
     "ModelVersion",
     "Picture",
     "PictureImport",
+    "Quarantine",
     "Reckoning",
     "RefusedFile",
     "Retirement",

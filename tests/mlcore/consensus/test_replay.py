@@ -123,14 +123,7 @@ def test_what_is_taken_back_has_not_been_said():
 def test_those_set_aside_count_for_nothing():
     log = a_log([0, 0, 0, 0], [0, 1, 2, 3], [CANNOT_TELL] * 4, [replaying.UNKNOWN])
     assert replay(log, StoppingRule()).outcome.tolist() == ["bad_image"]
-    few = Log(
-        log.subject,
-        log.person,
-        log.answer,
-        log.prior_log_odds,
-        log.truth,
-        np.array([True, True, False, False]),
-    )
+    few = replace(log, counts=np.array([True, True, False, False]))
     again = replay(few, StoppingRule())
     assert (again.outcome.tolist(), again.votes.tolist()) == ([""], [2])
 
