@@ -3,12 +3,11 @@
 Dawid and Skene (1979, Applied Statistics 28, 20) by expectation and maximisation, with three changes that
 sparse volunteers and shared mistakes call for: known subjects are clamped to their answer; a person's row
 of the confusion matrix starts from the population's, worth a few answers; and answers to unknown subjects
-teach less than answers to known ones, by a factor that cross-validation on the known subjects chooses.
+teach less than answers to known ones, by a factor that `held_out` chooses on the known subjects.
 Where people share a mistake, as with pits that look like craters, an account without known subjects is
 worse than a plain majority.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +20,6 @@ Ints = NDArray[np.int64]
 
 UNKNOWN = -1
 _MAX_STEPS = 100
-_TOLERANCE = 1e-6
 # One answer of the whole population in each cell keeps every likelihood above 0.
 _SMOOTHING = 1.0
 
@@ -33,13 +31,16 @@ class Account:
     Attributes:
         probability: Shape (subjects, classes); rows sum to 1, known subjects are 0 and 1.
         confusion: Shape (people, classes, answers); each row sums to 1.
+        rests_on: Shape (people, classes): answers that each row of a confusion matrix is worth, the prior's
+            included; the row's posterior is a Dirichlet distribution of confusion times this.
         population: Shape (classes, answers), the rows of the people's prior.
         steps: Of expectation and maximisation.
-        has_converged: Whether the last step changed no probability by more than 1e-6.
+        has_converged: Whether the last step changed no probability by more than the tolerance.
     """
 
     probability: Floats
     confusion: Floats
+    rests_on: Floats
     population: Floats
     steps: int
     has_converged: bool
@@ -84,6 +85,8 @@ def account(
     known: Ints,
     unknown_weight: float = 0.3,
     prior_weight: float = 4.0,
+    begin_at: Floats | None = None,
+    tolerance: float = 1e-6,
 ) -> Account:
     """Fit people and subjects together.
 
@@ -95,6 +98,9 @@ def account(
         unknown_weight: What an answer to an unknown subject teaches about its person, 0 to 1, beside one to
             a known.
         prior_weight: The answers that the population's row is worth for each person, above 0.
+        begin_at: Confusion matrices of these people as another account found them; without, everybody is
+            taken to be mostly right.
+        tolerance: It ends where a step changes no probability by more, or after 100 steps.
 
     Raises:
         InvalidInput: Shapes that do not fit, probabilities out of range, or weights out of theirs.
@@ -104,51 +110,20 @@ def account(
     fixed = np.eye(n_classes)[np.where(is_known, known, 0)]
     teaches = np.where(is_known, 1.0, unknown_weight)[answers.subject]
     log_prior = np.log(np.clip(prior, 1e-12, 1.0))
-    begun = _believe(answers, _mostly_right(answers, n_classes), log_prior)
+    said = answers.person * answers.n_answers + answers.answer
+    begun = _believe(
+        answers, said, _mostly_right(answers, n_classes) if begin_at is None else begin_at, log_prior
+    )
     probability = np.where(is_known[:, None], fixed, begun)
-    confusion, population = _learn(answers, probability, teaches, prior_weight)
+    confusion, rests_on, population = _learn(answers, said, probability, teaches, prior_weight)
     step, has_converged = 0, False
     while step < _MAX_STEPS and not has_converged:
         step += 1
         before = probability
-        probability = np.where(is_known[:, None], fixed, _believe(answers, confusion, log_prior))
-        confusion, population = _learn(answers, probability, teaches, prior_weight)
-        has_converged = bool(np.abs(probability - before).max(initial=0.0) < _TOLERANCE)
-    return Account(probability, confusion, population, step, has_converged)
-
-
-def choose_unknown_weight(
-    answers: Answers,
-    *,
-    prior: Floats,
-    known: Ints,
-    choices: Sequence[float] = (0.0, 0.1, 0.3, 1.0),
-    folds: int = 5,
-    seed: int = 1,
-) -> float:
-    """The unknown_weight under which known subjects, hidden in turn, are best foretold (mean log-loss).
-
-    Returns:
-        One of the choices; 0.3, if it is among them, or the first where fewer known subjects than folds
-        exist.
-    """
-    at = np.flatnonzero(known != UNKNOWN)
-    if len(at) < folds:
-        return 0.3 if 0.3 in choices else choices[0]
-    fold = np.random.default_rng(seed).permutation(len(at)) % folds
-    return min(choices, key=lambda weight: _hidden_loss(answers, prior, known, at, fold, weight))
-
-
-def _hidden_loss(answers: Answers, prior: Floats, known: Ints, at: Ints, fold: Ints, weight: float) -> float:
-    """Mean log-loss of known subjects, each foretold while it was hidden."""
-    total = 0.0
-    for number in np.unique(fold):
-        hidden = at[fold == number]
-        shown = known.copy()
-        shown[hidden] = UNKNOWN
-        found = account(answers, prior=prior, known=shown, unknown_weight=weight).probability
-        total -= np.log(np.clip(found[hidden, known[hidden]], 1e-12, 1.0)).sum()
-    return total / len(at)
+        probability = np.where(is_known[:, None], fixed, _believe(answers, said, confusion, log_prior))
+        confusion, rests_on, population = _learn(answers, said, probability, teaches, prior_weight)
+        has_converged = bool(np.abs(probability - before).max(initial=0.0) < tolerance)
+    return Account(probability, confusion, rests_on, population, step, has_converged)
 
 
 def _mostly_right(answers: Answers, n_classes: int) -> Floats:
@@ -158,33 +133,32 @@ def _mostly_right(answers: Answers, n_classes: int) -> Floats:
     return np.broadcast_to(row, (answers.n_people, *row.shape))
 
 
-def _believe(answers: Answers, confusion: Floats, log_prior: Floats) -> Floats:
+def _believe(answers: Answers, said: Ints, confusion: Floats, log_prior: Floats) -> Floats:
     """Expectation: the classes' probabilities of every subject."""
-    says = np.log(confusion)
     log_p = log_prior.copy()
     for k in range(log_p.shape[1]):
-        evidence = says[answers.person, k, answers.answer]
-        log_p[:, k] += np.bincount(answers.subject, evidence, minlength=answers.n_subjects)
+        says = np.log(confusion[:, k]).ravel()
+        log_p[:, k] += np.bincount(answers.subject, says[said], minlength=answers.n_subjects)
     log_p -= log_p.max(axis=1, keepdims=True)
     p = np.exp(log_p)
     return p / p.sum(axis=1, keepdims=True)
 
 
 def _learn(
-    answers: Answers, probability: Floats, teaches: Floats, prior_weight: float
-) -> tuple[Floats, Floats]:
-    """Maximisation: the people's confusion matrices and the population's."""
+    answers: Answers, said: Ints, probability: Floats, teaches: Floats, prior_weight: float
+) -> tuple[Floats, Floats, Floats]:
+    """Maximisation: the people's confusion matrices, what they rest on, and the population's."""
     n_classes = probability.shape[1]
-    cell = answers.person * answers.n_answers + answers.answer
     counts = np.empty((answers.n_people, n_classes, answers.n_answers))
     for k in range(n_classes):
-        weight = probability[answers.subject, k] * teaches
-        flat = np.bincount(cell, weight, minlength=answers.n_people * answers.n_answers)
+        weight = probability[:, k][answers.subject] * teaches
+        flat = np.bincount(said, weight, minlength=answers.n_people * answers.n_answers)
         counts[:, k] = flat.reshape(answers.n_people, answers.n_answers)
     pooled = counts.sum(axis=0) + _SMOOTHING
     population = pooled / pooled.sum(axis=1, keepdims=True)
     counts += prior_weight * population
-    return counts / counts.sum(axis=2, keepdims=True), population
+    rests_on = counts.sum(axis=2)
+    return counts / rests_on[:, :, None], rests_on, population
 
 
 def _check(answers: Answers, prior: Floats, known: Ints, unknown_weight: float, prior_weight: float) -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlcore.consensus.answers.dawid_skene import UNKNOWN, Account, Answers, account, choose_unknown_weight
+from mlcore.consensus.answers.dawid_skene import UNKNOWN, Account, Answers, account
 from mlcore.errors import InvalidInput
 
 N_SUBJECTS = 300
@@ -61,8 +61,7 @@ def test_known_subjects_are_clamped_and_teach_who_is_misled():
     known = none_known()
     known[::5] = truth[::5]
     open_ = known == UNKNOWN
-    weight = choose_unknown_weight(answers, prior=flat(), known=known)
-    found = account(answers, prior=flat(), known=known, unknown_weight=weight)
+    found = account(answers, prior=flat(), known=known, unknown_weight=0.0)
     assert (found.probability[~open_].argmax(axis=1) == truth[~open_]).all()
     assert set(np.unique(found.probability[~open_])) == {0.0, 1.0}
     assert right_share(found, truth, open_) > majority_share(answers, truth, open_)
@@ -103,11 +102,22 @@ def test_a_third_answer_has_its_own_column():
     assert found.population[0, 2] > found.population[1, 2]
 
 
-def test_few_known_subjects_choose_the_usual_weight():
+def test_where_it_begins_does_not_change_where_it_ends():
     answers, truth = crowd()
     known = none_known()
-    known[0] = truth[0]
-    assert choose_unknown_weight(answers, prior=flat(), known=known) == 0.3
+    known[:30] = truth[:30]
+    cold = account(answers, prior=flat(), known=known)
+    warm = account(answers, prior=flat(), known=known, begin_at=cold.confusion)
+    assert warm.steps < cold.steps
+    assert warm.probability == pytest.approx(cold.probability, abs=1e-4)
+
+
+def test_rows_rest_on_the_answers_and_the_prior():
+    answers, truth = crowd()
+    found = account(answers, prior=flat(), known=truth, unknown_weight=0.0)
+    given = np.zeros((30, 2))
+    np.add.at(given, (answers.person, truth[answers.subject]), 1.0)
+    assert found.rests_on == pytest.approx(given + 4.0)
 
 
 @pytest.mark.parametrize(
