@@ -22,6 +22,7 @@ CONSENT_TEXT = gettext_lazy(
 )
 LONGEST_TEXT = 5_000
 MOST_PRACTICE = 50
+MOST_AUDITED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,11 @@ class TriageSettings:
     """How pictures come to people.
 
     Attributes:
-        threshold: Pictures whose calibrated score is below are held back but for the audit; None where no
-            network has scored them, and all are shown.
+        threshold: Pictures whose score, as the network said it, is below are held back but for the audit;
+            None: all are shown, as are those without a score.
         audit_share: Of what a person sees, the share of pictures from below the threshold, 0 to 1.
+        audit_size: Pictures drawn of those held back, over all strata of scores.
+        audit_seed: Of that draw.
         feedback_share: Of known pictures made for it, the share that tells the answer, 0 to 1.
         base_rate: Probability of a crater in a picture without a score, above 0 and below 1.
         consent_edition: Grows with each change of the text; who agreed to another is asked again.
@@ -42,6 +45,8 @@ class TriageSettings:
 
     threshold: float | None = 0.01
     audit_share: float = 0.1
+    audit_size: int = 2000
+    audit_seed: int = 1
     feedback_share: float = 0.5
     base_rate: float = 0.01
     consent_edition: str = "1"
@@ -105,6 +110,9 @@ def _check(settings: TriageSettings) -> None:
     for name in ("audit_share", "feedback_share"):
         if not _is_number(getattr(settings, name)) or not 0 <= getattr(settings, name) <= 1:
             raise _unusable(name, getattr(settings, name), _("a number from 0 to 1"))
+    for name, most in (("audit_size", MOST_AUDITED), ("audit_seed", 2**62)):
+        if not _is_whole(getattr(settings, name)) or not 0 <= getattr(settings, name) <= most:
+            raise _unusable(name, getattr(settings, name), _("a whole number from 0 to %d") % most)
     for name in ("threshold", "base_rate"):
         value = getattr(settings, name)
         if name == "threshold" and value is None:
