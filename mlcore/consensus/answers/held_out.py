@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.consensus.answers.dawid_skene import UNKNOWN, Account, Answers, account
+from mlcore.consensus.answers.dawid_skene import Account, Answers, account
 from mlcore.consensus.answers.skill import Answer, Skill
 from mlcore.consensus.answers.stopping import StoppingRule, Tally, outcome
 from mlcore.consensus.answers.swap import MAX_STEP, evidence
@@ -23,7 +23,7 @@ from mlcore.consensus.answers.votes import (
     Ints,
     Record,
     Votes,
-    shuffled_within_subjects,
+    shuffled_known,
 )
 
 FOLDS = 5
@@ -74,9 +74,7 @@ def stop(votes: Votes, rule: StoppingRule, people: Record, *, seed: int) -> Stop
     """
     asked = np.zeros(len(votes.subject), bool)
     outcomes = np.full(len(votes.key), "", dtype="<U16")
-    is_known = votes.known != UNKNOWN
-    rows = shuffled_within_subjects(votes, seed)
-    rows = rows[is_known[votes.subject[rows]]]
+    rows = shuffled_known(votes, seed)
     population = people.population
     skill_of = [
         Skill(float(hits), float(craters), float(passes), float(blanks), population)

@@ -106,15 +106,15 @@ def order(votes: Votes, rule: StoppingRule) -> Ordered:
     return Ordered(ordered, number_of, _sha256(ordered, rule))
 
 
-def shuffled_within_subjects(votes: Votes, seed: int) -> Ints:
-    """Shape (n,): the votes' places by subject, and within each in an order drawn from the seed.
+def shuffled_known(votes: Votes, seed: int) -> Ints:
+    """The places of votes on known subjects, by subject, and within each in an order drawn from the seed.
 
     A subject that many have answered can so be looked at as if only some of them had.
     """
-    drawn = _mix(
-        _mix(votes.key[votes.subject].astype(np.uint64) ^ np.uint64(seed)) + votes.person.astype(np.uint64)
-    )
-    return np.lexsort((drawn, votes.subject))
+    rows = np.flatnonzero(votes.known[votes.subject] != UNKNOWN)
+    of_subject = _mix(votes.key.astype(np.uint64) ^ np.uint64(seed))
+    drawn = _mix(of_subject[votes.subject[rows]] + votes.person[rows].astype(np.uint64))
+    return rows[np.lexsort((drawn, votes.subject[rows]))]
 
 
 @dataclass(frozen=True)
