@@ -160,6 +160,8 @@ def read(pk: int) -> bool:
 def _apply(one: ScoreImport, stream: BinaryIO) -> Report:
     report = Report()
     with connection.cursor() as cursor:
+        # Whoever reads several files in one transaction has them still.
+        cursor.execute("DROP TABLE IF EXISTS incoming_score, matched_score")
         cursor.execute(
             "CREATE TEMPORARY TABLE incoming_score (line bigint, name text, sha256 text, score float8) "
             "ON COMMIT DROP"
