@@ -10,7 +10,7 @@ from review.models.gold_batch import GoldBatch
 from review.models.judge import Judge
 from review.models.model_version import ModelVersion
 from review.models.picture import Frame, Picture
-from review.models.picture_import import PictureImport, RefusedFile
+from review.models.picture_import import IncomingFile, PictureImport, RefusedFile
 from review.models.quarantine import Quarantine
 from review.models.reckoning import Estimate, Reckoning
 from review.models.retirement import Retirement
@@ -33,6 +33,7 @@ __all__ = [
     "Frame",
     "Gold",
     "GoldBatch",
+    "IncomingFile",
     "Judge",
     "ModelVersion",
     "Picture",

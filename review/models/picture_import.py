@@ -1,8 +1,15 @@
-"""Pictures on their way in: an upload or a folder, read by a worker, reported file by file."""
+"""Pictures on their way in: an upload or a folder, read by a worker, reported file by file.
+
+    listing ──▶ uploaded ──confirm──▶ queued ──claim──▶ reading ──▶ done
+                   ▲                    ▲ ▲               │  └──▶ failed ──go on──▶ queued
+                   └── mend the pattern ┘ └─lose, slice───┘
+"""
 
 import uuid
 
 from django.db import models
+from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models import Campaign, Participant
@@ -12,6 +19,7 @@ class PictureImport(models.Model):
     """One batch of files for a campaign, how their names are read, and what became of each."""
 
     class State(models.TextChoices):
+        LISTING = "listing", _("Being looked through")
         UPLOADED = "uploaded", _("Waits for your confirmation")
         QUEUED = "queued", _("Waits for a worker")
         READING = "reading", _("Being read")
@@ -33,15 +41,21 @@ class PictureImport(models.Model):
     # How file names are read, e.g. "{foil}_{x_um}_{y_um}.tif", and a table that says more or otherwise.
     pattern = models.CharField(max_length=300, blank=True)
     table = models.JSONField(default=dict)
+    # Only a table, for pictures that are there already.
+    is_correction = models.BooleanField(default=False)
     pages = models.CharField(max_length=16, choices=Pages, default=Pages.FOCUS)
     nm_per_px = models.FloatField(null=True, blank=True)
     synthetic = models.BooleanField(default=False)
 
-    state = models.CharField(max_length=16, choices=State, default=State.UPLOADED)
+    state = models.CharField(max_length=16, choices=State, default=State.LISTING)
     attempt = models.PositiveIntegerField(default=0)
+    enqueued_at = models.DateTimeField(default=timezone.now)
+    # Who reads or looks through; empty while it waits for somebody.
     worker = models.CharField(max_length=100, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
+    # Files but what lies beside images; pictures that are new or were there; files refused.
     n_files = models.PositiveIntegerField(null=True, blank=True)
+    n_beside = models.PositiveIntegerField(default=0)
     n_read = models.PositiveIntegerField(default=0)
     n_pictures = models.PositiveIntegerField(default=0)
     n_known_already = models.PositiveIntegerField(default=0)
@@ -55,6 +69,44 @@ class PictureImport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_name} ({self.state})"
+
+
+class IncomingFile(models.Model):
+    """A file of a batch until all of it is read: what a table says of it, and what became of it."""
+
+    class Result(models.TextChoices):
+        WAITING = "", _("Waits")
+        TAKEN = "taken", _("Taken in")
+        REFUSED = "refused", _("Refused")
+
+    id = models.BigAutoField(primary_key=True)
+    batch = models.ForeignKey(PictureImport, on_delete=models.CASCADE, related_name="incoming")
+    # Below the batch's folder, with /.
+    name = models.CharField(max_length=300)
+    # Files of one place are one picture; in the order of their focus.
+    place = models.CharField(max_length=300)
+    focus = models.PositiveIntegerField(default=0)
+    foil = models.CharField(max_length=100, blank=True)
+    x_um = models.FloatField(null=True, blank=True)
+    y_um = models.FloatField(null=True, blank=True)
+    nm_per_px = models.FloatField(null=True, blank=True)
+    has_row = models.BooleanField(default=False)
+    result = models.CharField(max_length=16, choices=Result, blank=True, default=Result.WAITING)
+    # How often its reading was begun by a worker after one was lost.
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "name"], name="incoming_file_once"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["batch", "place", "focus", "id"], condition=Q(result=""), name="incoming_file_waits"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class RefusedFile(models.Model):
