@@ -4,22 +4,48 @@ All workflows use it. Writers of one subject take turns on its row lock, so that
 twice at the same moment is stored once, and edits are numbered without gaps.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from annotate.models import Participant
-from mlcore.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from mlcore.errors import Conflict, InvalidInput, NotFound
 from review.models import Classification, Subject, Workflow
 from review.services import queue
-from review.services.policies import policy_of
+from review.services.policies import Change, policy_of
 
 # The answers that a person gives; WITHDRAWN is written by take_back alone.
 GIVEN = frozenset(Classification.Answer.values) - {Classification.Answer.WITHDRAWN}
 
 
-def record(
+@contextmanager
+def recording(uid: UUID) -> Iterator[None]:
+    """A transaction in which an answer of this uid is appended.
+
+    Raises:
+        Conflict: The uid was stored for another subject in this very moment.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if "uid" not in (error.__cause__.diag.constraint_name or ""):
+            raise
+        raise _uid_taken(uid) from error
+
+
+def record(*, uid: UUID, **answered: Any) -> Classification:
+    """Store an answer in a transaction of its own; see append."""
+    with recording(uid):
+        return append(uid=uid, **answered)
+
+
+def append(
     *,
     workflow: Workflow,
     subject: Subject,
@@ -30,47 +56,46 @@ def record(
     payload: dict[str, object] | None = None,
     duration_ms: int | None = None,
     as_reviewer: bool = False,
+    feedback_shown: bool = False,
     round: int = 0,
 ) -> Classification:
     """Store an answer and settle its subject; the same uid again changes nothing and answers the same.
 
     An answer where one stands is a correction: it is appended as the next edit and counts instead. An
-    expired lease does not matter: what somebody has judged is kept.
+    expired lease does not matter: what somebody has judged is kept. Feedback_shown says that the giver learns
+    at once whether it is right; it stands for ever then. The caller is in `recording` of this uid.
     """
     if answer not in GIVEN:
         raise InvalidInput(
             _("“%(answer)s” is no answer; give one of %(known)s.")
             % {"answer": answer, "known": ", ".join(sorted(GIVEN))}
         )
-    with transaction.atomic():
-        subject = Subject.objects.select_for_update().get(pk=subject.pk)
-        already = Classification.objects.filter(uid=uid).first()
-        if already is not None:
-            return _same(already, workflow=workflow, subject=subject, participant=participant, answer=answer)
-        if subject.workflow_id != workflow.pk:
-            raise NotFound(_("This subject does not belong to the workflow; ask for the next one."))
-        policy = policy_of(workflow)
-        payload = policy.check(subject, answer=answer, reason=reason, payload=payload or {})
-        try:
-            with transaction.atomic():
-                classification = Classification.objects.create(
-                    uid=uid,
-                    workflow=workflow,
-                    subject=subject,
-                    participant=participant,
-                    round=round,
-                    edit=_next_edit(subject, participant, round),
-                    answer=answer,
-                    reason=reason,
-                    payload=payload,
-                    duration_ms=duration_ms,
-                    as_reviewer=as_reviewer,
-                )
-        except IntegrityError:
-            # Only the uid can clash under the subject's lock: the same one, sent for another subject.
-            raise _uid_taken(uid) from None
-        queue.release(subject, participant)
-        policy.settle(subject)
+    # Not FOR UPDATE, which keeps others from referring to the subject: two people who each answer what is
+    # handed out to the other at this moment would wait for each other.
+    subject = Subject.objects.select_for_update(no_key=True).get(pk=subject.pk)
+    already, last = _before(uid, subject, participant, round)
+    if already is not None:
+        return _same(already, workflow=workflow, subject=subject, participant=participant, answer=answer)
+    if subject.workflow_id != workflow.pk:
+        raise NotFound(_("This subject does not belong to the workflow; ask for the next one."))
+    subject.workflow = workflow
+    policy = policy_of(workflow)
+    classification = Classification.objects.create(
+        uid=uid,
+        workflow=workflow,
+        subject=subject,
+        participant=participant,
+        round=round,
+        edit=_edit_after(last),
+        answer=answer,
+        reason=reason,
+        payload=policy.check(subject, answer=answer, reason=reason, payload=payload or {}),
+        duration_ms=duration_ms,
+        as_reviewer=as_reviewer,
+        feedback_shown=feedback_shown,
+    )
+    queue.release(subject, participant)
+    policy.settle(subject, Change(last, classification))
     return classification
 
 
@@ -87,33 +112,57 @@ def take_back(*, workflow: Workflow, participant: Participant) -> Subject:
         )
         if last is None:
             raise Conflict(_("You have given no answer here that could be taken back."))
-        subject = Subject.objects.select_for_update().get(pk=last.subject_id)
-        Classification.objects.create(
-            uid=uuid4(),
-            workflow=workflow,
-            subject=subject,
-            participant=participant,
-            edit=_next_edit(subject, participant, last.round),
-            answer=Classification.Answer.WITHDRAWN,
-            as_reviewer=last.as_reviewer,
-        )
-        policy_of(workflow).settle(subject)
+        subject = withdraw(last)
         queue.lease(subject, participant)
     return subject
 
 
-def _next_edit(subject: Subject, participant: Participant, round: int) -> int:
-    last = (
-        Classification.objects.filter(
-            workflow_id=subject.workflow_id, subject=subject, participant=participant, round=round
-        )
-        .order_by("-edit")
-        .first()
+def withdraw(last: Classification) -> Subject:
+    """Append that the answer, the newest of its giver to its subject, is taken back, and settle anew.
+
+    The caller is in a transaction and sees to it that one person's withdrawals take turns.
+    """
+    subject = Subject.objects.select_for_update(no_key=True).get(pk=last.subject_id)
+    withdrawal = Classification.objects.create(
+        uid=uuid4(),
+        workflow_id=last.workflow_id,
+        subject=subject,
+        participant_id=last.participant_id,
+        round=last.round,
+        edit=_edit_after(last),
+        answer=Classification.Answer.WITHDRAWN,
+        as_reviewer=last.as_reviewer,
     )
+    policy_of(subject.workflow).settle(subject, Change(last, withdrawal))
+    return subject
+
+
+def _before(
+    uid: UUID, subject: Subject, participant: Participant, round: int
+) -> tuple[Classification | None, Classification | None]:
+    """What is stored under this uid, and the person's newest row on the subject in this round."""
+    chain = Q(workflow_id=subject.workflow_id, subject=subject, participant=participant, round=round)
+    rows = list(Classification.objects.filter(Q(uid=uid) | chain))
+    mine = [row for row in rows if row.subject_id == subject.pk and row.participant_id == participant.pk]
+    return (
+        next((row for row in rows if row.uid == uid), None),
+        max((row for row in mine if row.round == round), key=lambda row: row.edit, default=None),
+    )
+
+
+def _edit_after(last: Classification | None) -> int:
+    """The number of the next edit.
+
+    Raises:
+        Conflict: The giver has been told what is right.
+    """
     if last is None:
         return 0
     if last.feedback_shown:
-        raise NotAllowed(_("You have seen what became of this answer, so it can no longer be changed."))
+        raise Conflict(
+            _("You have seen what became of this answer, so it can no longer be changed."),
+            code="feedback_shown",
+        )
     return last.edit + 1
 
 

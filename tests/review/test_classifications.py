@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from annotate.models import Participant
-from mlcore.errors import Conflict, InvalidInput, NotAllowed
+from mlcore.errors import Conflict, InvalidInput
 from review.models import Classification, Subject, Workflow
 from review.services import classifications, queue
 from tests.review.conftest import Answer
@@ -88,9 +88,9 @@ def test_after_feedback_nothing_is_changed(
     [subject] = make_subjects(1)
     stored = answer(subject, person("ada"), "accept")
     Classification.objects.filter(pk=stored.pk).update(feedback_shown=True)
-    with pytest.raises(NotAllowed, match="no longer be changed"):
+    with pytest.raises(Conflict, match="no longer be changed"):
         classifications.take_back(workflow=workflow, participant=person("ada"))
-    with pytest.raises(NotAllowed, match="no longer be changed"):
+    with pytest.raises(Conflict, match="no longer be changed"):
         answer(subject, person("ada"), "reject")
 
 

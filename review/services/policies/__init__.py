@@ -7,7 +7,8 @@ here with the same two verbs, and a line in POLICIES.
 from typing import Protocol
 
 from review.models import Subject, Verdict, Workflow
-from review.services.policies import candidates
+from review.services.policies import candidates, triage
+from review.services.policies.change import Change
 
 
 class Policy(Protocol):
@@ -16,11 +17,20 @@ class Policy(Protocol):
     ) -> dict[str, object]:
         """Refuse what cannot be an answer here; return the payload to keep."""
 
-    def settle(self, subject: Subject) -> Verdict | None:
-        """Bring the verdict into line with the standing answers; the caller holds the subject's lock."""
+    def settle(self, subject: Subject, change: Change | None = None) -> Verdict | None:
+        """Bring the result into line with the standing answers; the caller holds the subject's lock.
+
+        The change is what has just been appended; None where all is taken anew.
+        """
 
 
-POLICIES: dict[str, Policy] = {Workflow.Policy.CANDIDATES: candidates}
+POLICIES: dict[str, Policy] = {
+    Workflow.Policy.CANDIDATES: candidates,
+    Workflow.Policy.TRIAGE: triage,
+}
+
+
+__all__ = ["POLICIES", "Change", "Policy", "policy_of"]
 
 
 def policy_of(workflow: Workflow) -> Policy:

@@ -23,6 +23,7 @@ from mlcore import geodesy
 from mlcore.bodies import get_body
 from mlcore.errors import InvalidInput
 from review.models import Classification, Subject, Verdict, Workflow
+from review.services.policies.change import Change
 
 Answer = Classification.Answer
 
@@ -160,10 +161,10 @@ def decide(votes: Sequence[Vote], *, proposed: Circle, wanted: int) -> Decision 
     )
 
 
-def settle(subject: Subject) -> Verdict | None:
+def settle(subject: Subject, change: Change | None = None) -> Verdict | None:
     """Bring verdict, reviewed catalogue and retirement into line with the standing answers.
 
-    The caller holds the subject's row lock.
+    The caller holds the subject's row lock. What has changed does not matter here.
     """
     feature = subject.feature
     votes = [

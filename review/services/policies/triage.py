@@ -1,0 +1,265 @@
+"""Triage: people say whether pictures of foils show a crater, and each answer weighs what its giver can see.
+
+What becomes of a picture is a function of the answers that stand, their givers' skills at this moment and
+the rule: so neither the order of the answers nor the number of times it is computed matters, and taking an
+answer back, setting somebody aside and a new rule are all the same step. It costs a few rows, however long
+the history.
+
+A person's several selves count once on a subject, by the first of their answers that stand. A known picture
+never retires; answers to it say how well their givers see.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
+from typing import Any
+
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce, Greatest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from mlcore.consensus.answers import skill as skills
+from mlcore.consensus.answers.skill import Skill
+from mlcore.consensus.answers.stopping import Outcome, StoppingRule, Tally
+from mlcore.consensus.answers.stopping import outcome as outcome_by
+from mlcore.consensus.answers.swap import evidence, probability
+from mlcore.errors import InvalidInput
+from review.models import Classification, Gold, Judge, Retirement, RuleVersion, Subject
+from review.services.foils.ground import Ground, ground_of
+from review.services.foils.known import Counts, counts_of, is_right
+from review.services.policies.change import Change
+
+Answer = Classification.Answer
+ANSWERS = (Answer.CRATER, Answer.NOTHING, Answer.CANNOT_TELL)
+MOST_MARKS = 20
+# Effort: one for each subject judged, and so many more for a known crater found where the giver was told.
+EFFORT_OF_A_FIND = 5
+
+
+@dataclass(frozen=True)
+class Vote:
+    """A person's answer to a subject that counts."""
+
+    classification: int
+    person: int
+    participant: int
+    answer: str
+    payload: dict[str, Any]
+
+
+def check(subject: Subject, *, answer: str, reason: str, payload: dict[str, object]) -> dict[str, object]:
+    """Refuse what is no answer to a picture, a crater without a place, and places outside of the picture."""
+    if answer not in ANSWERS:
+        raise InvalidInput(
+            _("“%(answer)s” is no answer to a picture; give one of %(known)s.")
+            % {"answer": answer, "known": ", ".join(ANSWERS)},
+            code="answer",
+        )
+    marks = payload.get("marks") or []
+    if answer != Answer.CRATER:
+        if marks:
+            raise InvalidInput(_("Only a crater has a place; send the answer without marks."), code="marks")
+        return {}
+    if not isinstance(marks, list) or not 1 <= len(marks) <= MOST_MARKS:
+        raise InvalidInput(_("Click the crater: 1 to %d places are needed.") % MOST_MARKS, code="marks")
+    return {"marks": [_mark(mark, subject) for mark in marks]}
+
+
+def settle(subject: Subject, change: Change | None = None) -> None:
+    """Bring tally, outcome and retirement into line with the standing answers, and the giver's counts too.
+
+    The caller holds the subject's row lock.
+    """
+    votes = counting(subject)
+    if change is not None and change.new.round == 0:
+        _credit(subject, change, votes)
+    subject.n_answers = len(votes)
+    if subject.stratum == Subject.Stratum.GOLD:
+        subject.save(update_fields=["n_answers"])
+        return
+    ground = ground_of(subject.workflow)
+    tally = tally_of(subject, votes, _judges(subject, votes), ground)
+    subject.log_odds, subject.n_votes = tally.log_odds, tally.votes
+    subject.n_cannot_tell, subject.n_practised = tally.cannot_tell, tally.practised
+    became = outcome_by(ground.rule, tally) if tally.votes >= subject.wanted else None
+    if (became or "") != subject.outcome:
+        _move(subject, became, tally, ground.version)
+    subject.save(
+        update_fields=[
+            "n_answers",
+            "log_odds",
+            "n_votes",
+            "n_cannot_tell",
+            "n_practised",
+            "outcome",
+            "rule",
+            "retired_at",
+            "retired_because",
+        ]
+    )
+
+
+def counting(subject: Subject) -> list[Vote]:
+    """The standing answers to a subject, of each person the first that stands, in their order."""
+    rows = (
+        Classification.objects.filter(workflow_id=subject.workflow_id, subject=subject, round=0)
+        .standing()
+        .annotate(person=Coalesce("participant__merged_into", "participant"))
+        .order_by("pk")
+        .values_list("pk", "person", "participant", "answer", "payload")
+    )
+    return _first_of_each(Vote(*row) for row in rows)
+
+
+def tally_of(subject: Subject, votes: Iterable[Vote], judges: dict[int, Judge], ground: Ground) -> Tally:
+    """What the subject has gathered from those whose answers are not set aside."""
+    log_odds, n_votes, n_cannot_tell, n_practised = subject.prior_log_odds, 0, 0, 0
+    # Sums of floats depend on their order; that of the givers does not depend on who came first.
+    for vote in sorted(votes, key=lambda vote: vote.person):
+        judge = judges.get(vote.person)
+        if judge is not None and judge.quarantined_at is not None:
+            continue
+        skill = judge.skill(ground.population) if judge else Skill(prior=ground.population)
+        log_odds += evidence(skill, skills.Answer(vote.answer))
+        n_votes += 1
+        n_cannot_tell += vote.answer == Answer.CANNOT_TELL
+        n_practised += skill.known_answers >= ground.rule.practised_after
+    return Tally(log_odds, n_votes, n_cannot_tell, n_practised)
+
+
+def why(version: RuleVersion, became: Outcome | None, tally: Tally) -> str:
+    """The sentence of a retirement, or of a return to the queue."""
+    rule: StoppingRule = version.rule
+    words = {
+        "rule": version.number,
+        "p": f"{probability(tally.log_odds):.3g}",
+        "votes": tally.votes,
+        "accept": f"{rule.accept:g}",
+        "reject": f"{rule.reject:g}",
+        "practised": tally.practised,
+        "cannot_tell": tally.cannot_tell,
+        "percent": f"{100 * rule.bad_image_share:g}",
+    }
+    match became:
+        case Outcome.CANDIDATE:
+            text = _("Rule %(rule)d: probability %(p)s is at least %(accept)s after %(votes)d answers")
+        case Outcome.NOTHING:
+            text = _(
+                "Rule %(rule)d: probability %(p)s is below %(reject)s after %(votes)d answers, %(practised)d "
+                "of them by people with practice"
+            )
+        case Outcome.BAD_IMAGE:
+            text = _(
+                "Rule %(rule)d: %(cannot_tell)d of %(votes)d answers are “cannot tell”, at least "
+                "%(percent)s %%"
+            )
+        case Outcome.UNDECIDED:
+            text = _("Rule %(rule)d: probability %(p)s decides nothing after %(votes)d answers; to reviewers")
+        case _:
+            text = _("Rule %(rule)d: probability %(p)s with %(votes)d answers no longer decides")
+    return text % words
+
+
+def _first_of_each(votes: Iterable[Vote]) -> list[Vote]:
+    """Of each person the earliest row."""
+    first: dict[int, Vote] = {}
+    for vote in sorted(votes, key=lambda vote: vote.classification):
+        first.setdefault(vote.person, vote)
+    return list(first.values())
+
+
+def _judges(subject: Subject, votes: list[Vote]) -> dict[int, Judge]:
+    people = [vote.person for vote in votes]
+    judges = Judge.objects.filter(workflow_id=subject.workflow_id, participant__in=people)
+    return {judge.participant_id: judge for judge in judges}
+
+
+def _move(subject: Subject, became: Outcome | None, tally: Tally, version: RuleVersion) -> None:
+    """Out of the queue, back into it, or from one outcome to another; each step is a row."""
+    sentence = why(version, became, tally)
+    subject.outcome = became.value if became else ""
+    subject.rule = version if became else None
+    subject.retired_at = timezone.now() if became else None
+    subject.retired_because = sentence[:200] if became else ""
+    Retirement.objects.create(
+        subject=subject,
+        step=Retirement.Step.RETIRED if became else Retirement.Step.REOPENED,
+        outcome=subject.outcome,
+        rule=version,
+        tally=asdict(tally),
+        why=sentence,
+    )
+
+
+def _credit(subject: Subject, change: Change, votes: list[Vote]) -> None:
+    """Count the change for its giver: answers, effort, and what a known picture says of their skill."""
+    new = change.new
+    person = new.participant.merged_into_id or new.participant_id
+    gold = None
+    if subject.stratum == Subject.Stratum.GOLD:
+        gold = Gold.objects.select_related("subject__picture").filter(subject=subject).first()
+    after = next((vote for vote in votes if vote.person == person), None)
+    before = _counted_before(subject, change, person, after)
+    grown = (after is not None) - (before is not None)
+    changes: dict[str, Any] = {"n_answers": _plus("n_answers", grown)} if grown else {}
+    if gold is not None:
+        learnt = _taught(gold, after) - _taught(gold, before)
+        changes |= {
+            field.name: _plus(field.name, getattr(learnt, field.name))
+            for field in fields(Counts)
+            if getattr(learnt, field.name)
+        }
+    if change.last is None:
+        changes |= _done_today() | {"effort": F("effort") + 1}
+    if gold is not None and new.feedback_shown and new.answer != Answer.CANNOT_TELL:
+        was_right = is_right(gold, new.answer, new.payload)
+        changes |= {"known_of": F("known_of") + 1, "known_right": F("known_right") + int(was_right)}
+        if was_right and gold.is_crater:
+            changes["effort"] = F("effort") + int(change.last is None) + EFFORT_OF_A_FIND
+    if changes:
+        Judge.objects.filter(workflow_id=subject.workflow_id, participant=person).update(**changes)
+
+
+def _counted_before(subject: Subject, change: Change, person: int, after: Vote | None) -> Vote | None:
+    """The answer of the person that counted until now."""
+    own = change.before
+    rows = [Vote(own.pk, person, own.participant_id, own.answer, own.payload)] if own else []
+    if after is not None and after.participant != change.new.participant_id:
+        # Another self's answer counts now; did it already?
+        rows.append(after)
+    return next(iter(_first_of_each(rows)), None)
+
+
+def _taught(gold: Gold, vote: Vote | None) -> Counts:
+    return counts_of(gold, vote.answer, vote.payload) if vote else Counts()
+
+
+def _plus(name: str, by: int) -> Greatest:
+    return Greatest(F(name) + by, Value(0))
+
+
+def _done_today() -> dict[str, Any]:
+    today = timezone.localdate()
+    return {
+        "today": today,
+        "n_today": Case(When(Q(today=today), then=F("n_today") + 1), default=Value(1)),
+    }
+
+
+def _mark(mark: object, subject: Subject) -> dict[str, float]:
+    """A place inside the picture, to a hundredth of a pixel."""
+    values = [mark.get("x_px"), mark.get("y_px")] if isinstance(mark, dict) else []
+    if not values or not all(
+        isinstance(v, int | float) and not isinstance(v, bool) and isfinite(v) for v in values
+    ):
+        raise InvalidInput(_("Each place needs numbers for x_px and y_px."), code="marks")
+    x_px, y_px = (float(value) for value in values)
+    picture = subject.picture
+    if not (0 <= x_px <= picture.width_px and 0 <= y_px <= picture.height_px):
+        raise InvalidInput(
+            _("A place lies outside of the picture of %(width)d × %(height)d pixels; click inside.")
+            % {"width": picture.width_px, "height": picture.height_px},
+            code="marks",
+        )
+    return {"x_px": round(x_px, 2), "y_px": round(y_px, 2)}
