@@ -15,17 +15,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcore.consensus.answers.dawid_skene import UNKNOWN
 from mlcore.consensus.answers.skill import Answer, Rates, Skill
 from mlcore.consensus.answers.stopping import StoppingRule, Tally, outcome
 from mlcore.consensus.answers.swap import evidence
+from mlcore.consensus.answers.votes import CANNOT_TELL, CRATER
 from mlcore.errors import InvalidInput
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CRATER, NOTHING, CANNOT_TELL, WITHDRAWN = range(4)
+# Beside the answers of mlcore.consensus.answers.votes: what was said before is taken back.
+WITHDRAWN = 3
 _ANSWERS = (Answer.CRATER, Answer.NOTHING, Answer.CANNOT_TELL)
-UNKNOWN, BLANK, KNOWN_CRATER = -1, 0, 1
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,13 @@ class Log:
     Attributes:
         subject: Shape (n,): 0 … subjects - 1.
         person: Shape (n,): 0 … people - 1.
-        answer: Shape (n,): CRATER, NOTHING, CANNOT_TELL or WITHDRAWN. A person's later answer to the same
+        answer: Shape (n,): CRATER, NOTHING, CANNOT_TELL (mlcore.consensus.answers.votes) or WITHDRAWN. A
+            person's later answer to the same
             subject stands in place of the earlier one.
         prior_log_odds: Shape (subjects,): natural log-odds of a crater before the first answer.
-        truth: Shape (subjects,): BLANK or KNOWN_CRATER of known subjects, UNKNOWN of the others.
+        known: Shape (subjects,): CRATER or NOTHING of known subjects, UNKNOWN of the others.
+        is_right: Shape (n,): whether an answer to a known subject is right; a crater called at the wrong
+            place is not. Not asked of other answers.
         counts: Shape (people,): False for those whose answers are set aside.
     """
 
@@ -46,7 +51,8 @@ class Log:
     person: Ints
     answer: Ints
     prior_log_odds: Floats
-    truth: Ints
+    known: Ints
+    is_right: NDArray[np.bool_]
     counts: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
@@ -54,14 +60,15 @@ class Log:
             ("subject", self.subject, len(self.prior_log_odds)),
             ("person", self.person, len(self.counts)),
             ("answer", self.answer, WITHDRAWN + 1),
+            ("is_right", self.is_right, 2),
         ):
             if len(values) != len(self.subject):
                 raise InvalidInput(f"{name} has {len(values)} rows and subject {len(self.subject)}.")
             if len(values) and not (values.min() >= 0 and values.max() < limit):
                 raise InvalidInput(f"{name} is 0 to {limit - 1}, not {values.min()} to {values.max()}.")
-        if self.truth.shape != self.prior_log_odds.shape:
+        if self.known.shape != self.prior_log_odds.shape:
             raise InvalidInput(
-                f"{len(self.prior_log_odds)} subjects need as many truths, not {self.truth.shape}."
+                f"{len(self.prior_log_odds)} subjects need as many truths, not {self.known.shape}."
             )
         if not np.isfinite(self.prior_log_odds).all():
             raise InvalidInput("Each prior_log_odds is a finite number.")
@@ -142,24 +149,24 @@ class _Replay:
     def __init__(self, log: Log, rule: StoppingRule, population: Rates, weighs_anew: bool) -> None:
         self.log, self.rule, self.weighs_anew = log, rule, weighs_anew
         n_subjects, n_people = len(log.prior_log_odds), len(log.counts)
-        self.prior, self.truth = log.prior_log_odds.tolist(), log.truth.tolist()
+        self.prior, self.known = log.prior_log_odds.tolist(), log.known.tolist()
         self.counts = log.counts.tolist()
         self.skills = [Skill(prior=population)] * n_people
         self.words = [self._words(Skill(prior=population))] * n_people
         # Of each subject, what each person says of it; and what known subjects have taught so far.
         self.said: list[dict[int, _Word]] = [{} for _ in range(n_subjects)]
-        self.taught: dict[tuple[int, int], int] = {}
+        self.taught: dict[tuple[int, int], Skill] = {}
         self.odds = list(self.prior)
         self.outcomes = [""] * n_subjects
         self.at = [-1] * n_subjects
 
     def run(self, nights: Sequence[Night]) -> Replayed:
-        rows = zip(self.log.subject.tolist(), self.log.person.tolist(), self.log.answer.tolist(), strict=True)
-        left = list(nights)
-        for number, (subject, person, answer) in enumerate(rows):
+        log, left = self.log, list(nights)
+        columns = (log.subject.tolist(), log.person.tolist(), log.answer.tolist(), log.is_right.tolist())
+        for number, (subject, person, answer, is_right) in enumerate(zip(*columns, strict=True)):
             while left and left[0].after <= number:
                 self._night(left.pop(0))
-            self._take(number, subject, person, answer)
+            self._take(number, subject, person, answer, is_right)
         for night in left:
             self._night(night)
         return Replayed(
@@ -169,11 +176,11 @@ class _Replay:
             np.array(self.odds, dtype=float),
         )
 
-    def _take(self, number: int, subject: int, person: int, answer: int) -> None:
+    def _take(self, number: int, subject: int, person: int, answer: int, is_right: bool) -> None:
         """One row: what its giver was known to be before, then what it says."""
         words = self.words[person]
-        if self.truth[subject] != UNKNOWN:
-            words = self._learn(subject, person, answer)
+        if self.known[subject] != UNKNOWN:
+            words = self._learn(subject, person, answer, is_right)
         if self.outcomes[subject] or not self.counts[person]:
             return
         if answer == WITHDRAWN:
@@ -182,23 +189,23 @@ class _Replay:
             self.said[subject][person] = words[answer]
         self._settle(subject, number, is_anew=self.weighs_anew)
 
-    def _learn(self, subject: int, person: int, answer: int) -> list[_Word]:
+    def _learn(self, subject: int, person: int, answer: int, is_right: bool) -> list[_Word]:
         """Let a known subject teach; what the person's words weighed without what they say of it."""
-        is_crater, skill = self.truth[subject] == KNOWN_CRATER, self.skills[person]
+        skill = self.skills[person]
         earlier = self.taught.pop((subject, person), None)
         if earlier is not None:
-            skill = _without(skill, is_crater, _ANSWERS[earlier])
+            skill = _plus(skill, earlier, -1)
         before = self._words(skill)
-        if answer != WITHDRAWN:
-            skill = skill.after(is_crater=is_crater, answer=_ANSWERS[answer])
-            self.taught[subject, person] = answer
+        if answer < CANNOT_TELL:
+            taught = _lesson(self.known[subject] == CRATER, is_right)
+            skill, self.taught[subject, person] = _plus(skill, taught, 1), taught
         self.skills[person], self.words[person] = skill, self._words(skill)
         return before
 
     def _settle(self, subject: int, number: int, *, is_anew: bool) -> None:
         """The subject's odds from what is said of it, and whether it retires with that."""
         said = self.said[subject]
-        if is_anew and self.truth[subject] == UNKNOWN:
+        if is_anew and self.known[subject] == UNKNOWN:
             said = {who: self.words[who][word.answer] for who, word in said.items()}
             self.said[subject] = said
         words = said.values()
@@ -227,10 +234,17 @@ class _Replay:
         return [_Word(code, evidence(skill, answer), is_practised) for code, answer in enumerate(_ANSWERS)]
 
 
-def _without(skill: Skill, is_crater: bool, answer: Answer) -> Skill:
-    """Inverse of Skill.after."""
-    if answer == Answer.CANNOT_TELL:
-        return skill
-    if is_crater:
-        return replace(skill, craters=skill.craters - 1, hits=skill.hits - (answer == Answer.CRATER))
-    return replace(skill, blanks=skill.blanks - 1, passes=skill.passes - (answer == Answer.NOTHING))
+def _lesson(is_crater: bool, is_right: bool) -> Skill:
+    """What one answer to a known subject counts for."""
+    right = float(is_right)
+    return Skill(hits=right, craters=1.0) if is_crater else Skill(passes=right, blanks=1.0)
+
+
+def _plus(skill: Skill, lesson: Skill, times: int) -> Skill:
+    return replace(
+        skill,
+        hits=skill.hits + times * lesson.hits,
+        craters=skill.craters + times * lesson.craters,
+        passes=skill.passes + times * lesson.passes,
+        blanks=skill.blanks + times * lesson.blanks,
+    )

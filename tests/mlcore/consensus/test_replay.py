@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlcore.consensus.answers import replay as replaying
-from mlcore.consensus.answers.replay import CANNOT_TELL, CRATER, NOTHING, WITHDRAWN, Log, Night, replay
+from mlcore.consensus.answers.dawid_skene import UNKNOWN
+from mlcore.consensus.answers.replay import WITHDRAWN, Log, Night, replay
 from mlcore.consensus.answers.skill import Answer, Rates, Skill
 from mlcore.consensus.answers.stopping import Outcome, StoppingRule, Tally, outcome, outcomes
 from mlcore.consensus.answers.swap import evidence
+from mlcore.consensus.answers.votes import CANNOT_TELL, CRATER, NOTHING
 from mlcore.errors import InvalidInput
 from mlcore.simulate.judges import CrowdParameters, make_images, make_people
 from mlcore.simulate.triage import Played, play
@@ -37,21 +38,20 @@ def played(seed: int, rule: StoppingRule = RULE) -> tuple[Played, Log]:
         seed=seed,
         has_nights=False,
     )
-    truth = np.r_[np.full(IMAGES.n_images, replaying.UNKNOWN), gold.is_crater.astype(int)]
+    truth = np.r_[np.full(IMAGES.n_images, UNKNOWN), np.where(gold.is_crater, CRATER, NOTHING)]
     return result, a_log(
         result.subject, result.person, np.where(result.called, CRATER, NOTHING), truth, IMAGES.n_people
     )
 
 
 def a_log(subject: object, person: object, answer: object, truth: object, n_people: int = 4) -> Log:
-    truth = np.asarray(truth)
+    subject, person, answer, truth = (
+        np.asarray(column, dtype=np.int64) for column in (subject, person, answer, truth)
+    )
+    fits = len(subject) == len(answer) and len(truth) > subject.max(initial=0)
+    is_right = answer == truth[subject] if fits else np.zeros(len(answer), dtype=bool)
     return Log(
-        np.asarray(subject, dtype=np.int64),
-        np.asarray(person, dtype=np.int64),
-        np.asarray(answer, dtype=np.int64),
-        np.full(len(truth), PRIOR),
-        truth,
-        np.ones(n_people, dtype=bool),
+        subject, person, answer, np.full(len(truth), PRIOR), truth, is_right, np.ones(n_people, dtype=bool)
     )
 
 
@@ -84,7 +84,7 @@ def test_a_rule_that_asks_for_more_leaves_open_what_nobody_was_asked():
 
 def test_each_answer_weighs_as_its_giver_is_known_by_now():
     """Person 0 calls a crater, learns from a known one, and with person 1's answer counts for more."""
-    truth = [replaying.UNKNOWN, replaying.KNOWN_CRATER]
+    truth = [UNKNOWN, CRATER]
     log = a_log([0, 1, 0], [0, 0, 1], [CRATER, CRATER, CRATER], truth)
     begun, learnt = Skill(), Skill().after(is_crater=True, answer=Answer.CRATER)
     now = replay(log, NEVER).log_odds[0]
@@ -94,18 +94,18 @@ def test_each_answer_weighs_as_its_giver_is_known_by_now():
 
 
 def test_no_answer_to_a_known_subject_vouches_for_itself():
-    log = a_log([0], [0], [CRATER], [replaying.KNOWN_CRATER])
+    log = a_log([0], [0], [CRATER], [CRATER])
     assert replay(log, NEVER).log_odds[0] == PRIOR
 
 
 def test_a_known_subject_is_judged_as_if_it_were_not_known():
     people = [0, 1, 2, 3]
-    taught = a_log([1] * 4 + [0] * 4, people * 2, [CRATER] * 8, [replaying.BLANK, replaying.KNOWN_CRATER])
+    taught = a_log([1] * 4 + [0] * 4, people * 2, [CRATER] * 8, [NOTHING, CRATER])
     assert replay(taught, StoppingRule(accept=0.2)).outcome.tolist() == ["candidate", ""]
 
 
 def test_a_correction_stands_in_place_of_what_it_corrects():
-    truth = [replaying.UNKNOWN, replaying.KNOWN_CRATER]
+    truth = [UNKNOWN, CRATER]
     told = a_log([1, 1, 0], [0, 0, 0], [NOTHING, CRATER, CRATER], truth)
     once = a_log([1, 0], [0, 0], [CRATER, CRATER], truth)
     assert replay(told, NEVER).log_odds.tolist() == replay(once, NEVER).log_odds.tolist()
@@ -113,15 +113,21 @@ def test_a_correction_stands_in_place_of_what_it_corrects():
 
 
 def test_what_is_taken_back_has_not_been_said():
-    truth = [replaying.UNKNOWN, replaying.KNOWN_CRATER]
+    truth = [UNKNOWN, CRATER]
     told = a_log([1, 1, 0, 0], [0, 0, 0, 0], [CRATER, WITHDRAWN, CRATER, WITHDRAWN], truth)
     again = replay(told, NEVER)
     assert again.log_odds.tolist() == [PRIOR, PRIOR]
     assert again.votes.tolist() == [0, 0]
 
 
+def test_a_crater_called_at_the_wrong_place_is_not_found():
+    log = a_log([1, 0], [0, 0], [CRATER, CRATER], [UNKNOWN, CRATER])
+    missed = replace(log, is_right=np.array([False, True]))
+    assert replay(missed, NEVER).log_odds[0] < PRIOR < replay(log, NEVER).log_odds[0]
+
+
 def test_those_set_aside_count_for_nothing():
-    log = a_log([0, 0, 0, 0], [0, 1, 2, 3], [CANNOT_TELL] * 4, [replaying.UNKNOWN])
+    log = a_log([0, 0, 0, 0], [0, 1, 2, 3], [CANNOT_TELL] * 4, [UNKNOWN])
     assert replay(log, StoppingRule()).outcome.tolist() == ["bad_image"]
     few = replace(log, counts=np.array([True, True, False, False]))
     again = replay(few, StoppingRule())
@@ -129,7 +135,7 @@ def test_those_set_aside_count_for_nothing():
 
 
 def test_a_night_gives_beginners_the_population_and_opens_what_it_no_longer_supports():
-    truth = [replaying.UNKNOWN, replaying.KNOWN_CRATER, replaying.KNOWN_CRATER]
+    truth = [UNKNOWN, CRATER, CRATER]
     rows = a_log([1, 2, 0, 0], [0, 0, 0, 1], [CRATER, CRATER, CRATER, CRATER], truth)
     rule = StoppingRule(min_votes=1, accept=0.15)
     assert replay(rows, rule).outcome[0] == Outcome.CANDIDATE
@@ -145,7 +151,7 @@ def test_after_a_night_odds_do_not_depend_on_the_order(random: object):
     order = np.arange(len(log.subject))
     random.shuffle(order)
     night = [Night(len(order), Rates(0.8, 0.9))]
-    shuffled = a_log(log.subject[order], log.person[order], log.answer[order], log.truth, IMAGES.n_people)
+    shuffled = a_log(log.subject[order], log.person[order], log.answer[order], log.known, IMAGES.n_people)
     n = IMAGES.n_images
     one, other = replay(log, NEVER, nights=night), replay(shuffled, NEVER, nights=night)
     assert one.log_odds[:n] == pytest.approx(other.log_odds[:n])
@@ -154,9 +160,9 @@ def test_after_a_night_odds_do_not_depend_on_the_order(random: object):
 def test_names_do_not_matter():
     _, log = played(6)
     random = np.random.default_rng(1)
-    people, subjects = random.permutation(IMAGES.n_people), random.permutation(len(log.truth))
-    truth = np.empty_like(log.truth)
-    truth[subjects] = log.truth
+    people, subjects = random.permutation(IMAGES.n_people), random.permutation(len(log.known))
+    truth = np.empty_like(log.known)
+    truth[subjects] = log.known
     renamed = a_log(subjects[log.subject], people[log.person], log.answer, truth, IMAGES.n_people)
     one, other = replay(log, RULE), replay(renamed, RULE)
     assert one.outcome.tolist() == other.outcome[subjects].tolist()
@@ -164,7 +170,7 @@ def test_names_do_not_matter():
 
 
 def test_an_empty_log_retires_nothing():
-    again = replay(a_log([], [], [], [replaying.UNKNOWN]), RULE, nights=[Night(0, Rates())])
+    again = replay(a_log([], [], [], [UNKNOWN]), RULE, nights=[Night(0, Rates())])
     assert (again.outcome.tolist(), again.at.tolist()) == ([""], [-1])
 
 
@@ -179,11 +185,11 @@ def test_an_empty_log_retires_nothing():
 )
 def test_a_log_that_does_not_fit_is_refused(columns: tuple[list[int], ...], sentence: str):
     with pytest.raises(InvalidInput, match=sentence):
-        a_log(*columns, [replaying.UNKNOWN])
+        a_log(*columns, [UNKNOWN])
 
 
 def test_nights_come_in_their_order():
-    log = a_log([0], [0], [CRATER], [replaying.UNKNOWN])
+    log = a_log([0], [0], [CRATER], [UNKNOWN])
     for nights in ([Night(1, Rates()), Night(0, Rates())], [Night(2, Rates())]):
         with pytest.raises(InvalidInput, match="Nights come in their order"):
             replay(log, RULE, nights=nights)
