@@ -71,6 +71,9 @@ def settle(subject: Subject, change: Change | None = None) -> None:
 
     The caller holds the subject's row lock.
     """
+    if subject.stratum == Subject.Stratum.GOLD and change is not None:
+        _settle_known(subject, change)
+        return
     votes = counting(subject)
     if change is not None and change.new.round == 0:
         _credit(subject, change, votes)
@@ -100,11 +103,16 @@ def settle(subject: Subject, change: Change | None = None) -> None:
     )
 
 
-def counting(subject: Subject) -> list[Vote]:
-    """The standing answers to a subject, of each person the first that stands, in their order."""
+def counting(subject: Subject, *, by: int | None = None) -> list[Vote]:
+    """The standing answers to a subject, of each person the first that stands, in their order.
+
+    With `by`, those of one person's selves alone.
+    """
+    given = Classification.objects.filter(workflow_id=subject.workflow_id, subject=subject, round=0)
+    if by is not None:
+        given = given.filter(Q(participant=by) | Q(participant__merged_into=by))
     rows = (
-        Classification.objects.filter(workflow_id=subject.workflow_id, subject=subject, round=0)
-        .standing()
+        given.standing()
         .annotate(person=Coalesce("participant__merged_into", "participant"))
         .order_by("pk")
         .values_list("pk", "person", "participant", "answer", "payload")
@@ -192,10 +200,26 @@ def _move(subject: Subject, became: Outcome | None, tally: Tally, version: RuleV
     )
 
 
-def _credit(subject: Subject, change: Change, votes: list[Vote]) -> None:
-    """Count the change for its giver: answers, effort, and what a known picture says of their skill."""
-    new = change.new
-    person = new.participant.merged_into_id or new.participant_id
+def _settle_known(subject: Subject, change: Change) -> None:
+    """A known picture has as many answers as there are people: only those of this giver are read."""
+    if change.new.round != 0:
+        return
+    grown = _credit(subject, change, counting(subject, by=_giver(change)))
+    subject.n_answers = max(0, subject.n_answers + grown)
+    subject.save(update_fields=["n_answers"])
+
+
+def _giver(change: Change) -> int:
+    return change.new.participant.merged_into_id or change.new.participant_id
+
+
+def _credit(subject: Subject, change: Change, votes: list[Vote]) -> int:
+    """Count the change for its giver: answers, effort, and what a known picture says of their skill.
+
+    Returns:
+        By how many answers more of theirs count now: 1, 0 or -1.
+    """
+    new, person = change.new, _giver(change)
     gold = None
     if subject.stratum == Subject.Stratum.GOLD:
         gold = Gold.objects.select_related("subject__picture").filter(subject=subject).first()
@@ -219,6 +243,7 @@ def _credit(subject: Subject, change: Change, votes: list[Vote]) -> None:
             changes["effort"] = F("effort") + int(change.last is None) + EFFORT_OF_A_FIND
     if changes:
         Judge.objects.filter(workflow_id=subject.workflow_id, participant=person).update(**changes)
+    return grown
 
 
 def _counted_before(subject: Subject, change: Change, person: int, after: Vote | None) -> Vote | None:
