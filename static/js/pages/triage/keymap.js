@@ -1,0 +1,74 @@
+/** The keys of the triage page, in the one registry; every one of them has a button, and every button a key. */
+
+import { gettext } from "tektite/lib/i18n";
+import { KeyRegistry } from "tektite/lib/keys";
+import { showKeys } from "tektite/lib/keys_dialog";
+
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const PAN = 0.15;
+
+/**
+ * @param {object} needs
+ * @param {import("tektite/pages/triage/judging").Judging} needs.judging
+ * @param {import("tektite/pages/triage/foil").Foil} needs.foil
+ * @param {() => boolean} needs.isJudging Whether pictures are on the screen, and not the tutorial.
+ * @param {() => void} needs.undo
+ * @param {() => void} needs.nextContrast
+ * @param {() => void} needs.invert
+ * @param {(by: number) => void} needs.turnFocus
+ * @param {() => void} needs.enter Crater, mark, or go on: what comes next.
+ */
+export function listen({ judging, foil, isJudging, undo, nextContrast, invert, turnFocus, enter }) {
+  const keys = new KeyRegistry();
+  const asked = () => isJudging() && judging.mode === "asking";
+  const looking = () => isJudging() && foil.showing !== null;
+  const answers = gettext("Answers");
+  keys.add(
+    { keys: ["c"], group: answers, title: gettext("Crater, where it is marked"), run: () => judging.give("crater"), when: asked },
+    { keys: ["Enter"], group: answers, title: gettext("Mark at the cross; then: crater; after being told: go on"), run: enter, when: isJudging },
+    { keys: ["n", "Space"], group: answers, title: gettext("Nothing"), run: () => judging.give("nothing"), when: isJudging },
+    { keys: ["u"], group: answers, title: gettext("Cannot tell, or a bad picture"), run: () => judging.give("cannot_tell"), when: asked },
+    { keys: ["Backspace"], group: answers, title: gettext("Undo the last answer"), run: undo, when: isJudging },
+  );
+  const marks = gettext("Marks");
+  keys.add(
+    {
+      keys: Object.keys(STEPS),
+      group: marks,
+      title: gettext("Move the cross"),
+      run: (event) => foil.moveCross(...STEPS[event.key], event.repeat),
+      when: looking,
+      repeat: true,
+    },
+    { keys: ["m"], group: marks, title: gettext("Mark at the cross, or take the mark away"), run: () => foil.markCross(), when: looking },
+    { keys: ["Escape"], group: marks, title: gettext("Take all marks away"), run: () => foil.unmark(), when: asked },
+  );
+  const view = gettext("View");
+  keys.add(
+    { keys: ["+", "="], shown: ["+"], group: view, title: gettext("Larger"), run: () => foil.zoom(1.5), when: looking, repeat: true },
+    { keys: ["-"], group: view, title: gettext("Smaller"), run: () => foil.zoom(1 / 1.5), when: looking, repeat: true },
+    { keys: ["0"], group: view, title: gettext("The whole picture"), run: () => foil.whole(), when: looking },
+    {
+      keys: Object.keys(STEPS).map((key) => `Shift+${key}`),
+      shown: ["Shift+ArrowLeft", "Shift+ArrowRight", "Shift+ArrowUp", "Shift+ArrowDown"],
+      group: view,
+      title: gettext("Move the enlarged picture"),
+      run: (event) => foil.pan(...STEPS[event.key].map((step) => -PAN * step)),
+      when: looking,
+      repeat: true,
+    },
+    { keys: ["b"], group: view, title: gettext("More contrast, and round again"), run: nextContrast, when: isJudging },
+    { keys: ["i"], group: view, title: gettext("Invert"), run: invert, when: isJudging },
+    { keys: ["f"], group: view, title: gettext("Next focus"), run: () => turnFocus(1), when: looking },
+    { keys: ["Shift+f"], group: view, title: gettext("Focus before"), run: () => turnFocus(-1), when: looking },
+    {
+      keys: ["h"],
+      group: view,
+      title: gettext("Hide the marks while held"),
+      run: () => foil.element.classList.add("bare"),
+      release: () => foil.element.classList.remove("bare"),
+    },
+  );
+  keys.add({ keys: ["?"], group: view, title: gettext("All keys"), run: showKeys(keys) });
+  keys.attach(window);
+}

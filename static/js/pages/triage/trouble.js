@@ -1,0 +1,76 @@
+/** Bars that say why answers wait, which ones the server did not take, and what to do about either. */
+
+import { find } from "tektite/lib/dom";
+import { gettext } from "tektite/lib/i18n";
+import { refusedText, unsentText } from "tektite/pages/triage/words";
+
+/**
+ * @param {object} needs
+ * @param {import("tektite/lib/answer_queue").AnswerQueue} needs.queue
+ * @param {import("tektite/pages/sign_in").SignInDialog} needs.signIn
+ * @param {() => void} needs.onStopped The server wants something of the person.
+ */
+export function showTrouble({ queue, signIn, onStopped }) {
+  showUnsent(queue, signIn, onStopped);
+  showRefused(queue);
+  globalThis.addEventListener("beforeunload", (event) => {
+    if (queue.unkept) {
+      event.preventDefault();
+    }
+  });
+}
+
+function showUnsent(queue, signIn, onStopped) {
+  const bar = find("#unsent");
+  const now = find("#unsent-now");
+  let wasStopped = false;
+  now.addEventListener("click", () => (queue.error?.status === 401 ? signIn.ask() : queue.resume()));
+  const update = () => {
+    const waiting = queue.waiting.length;
+    const isAtRisk = !queue.log.isDurable && queue.unkept > 0;
+    // A try under way keeps the bar as it is, so that it does not blink.
+    if (queue.state === "sending" && !bar.hidden && queue.error) {
+      return;
+    }
+    const isStopped = queue.state === "stopped";
+    bar.hidden = !isAtRisk && !isStopped && queue.state !== "retrying";
+    if (!bar.hidden) {
+      find("#unsent-text").textContent = unsentText(
+        waiting,
+        isAtRisk ? "page" : isStopped ? "stopped" : "retrying",
+        queue.error?.message ?? "",
+      );
+      now.textContent = queue.error?.status === 401 ? gettext("Sign in") : gettext("Try now");
+      now.hidden = isAtRisk;
+    }
+    if (isStopped && !wasStopped) {
+      onStopped(queue.error);
+    }
+    wasStopped = isStopped;
+  };
+  queue.addEventListener("change", update);
+}
+
+function showRefused(queue) {
+  const bar = find("#refused");
+  const discard = find("#refused-discard");
+  let isAsked = false;
+  const update = () => {
+    const { parked } = queue;
+    bar.hidden = !parked.length;
+    isAsked &&= parked.length > 0;
+    find("#refused-text").textContent = parked.length ? refusedText(parked) : "";
+    discard.textContent = isAsked ? gettext("Discard for good") : gettext("Discard…");
+  };
+  find("#refused-retry").addEventListener("click", () => queue.retryParked());
+  // Twice: what was answered is never gone by one slip of the hand.
+  discard.addEventListener("click", () => {
+    if (isAsked) {
+      queue.discardParked();
+    } else {
+      isAsked = true;
+      update();
+    }
+  });
+  queue.addEventListener("change", update);
+}
