@@ -70,7 +70,7 @@ class Person:
                 await asyncio.sleep(0.5)
 
     async def start(self) -> None:
-        """Agree, as somebody who is not signed in."""
+        """Agree to the text."""
         state = await self.client.get(self.path)
         body = {"consent": state.json()["consent"]["edition"]}
         await self._ask("start", "start", body, 200)
@@ -213,13 +213,14 @@ async def _crowd(plan: dict[str, object]) -> dict[str, object]:
     told = Told()
     limits = httpx.Limits(max_connections=4, max_keepalive_connections=4)
     clients = [
-        httpx.AsyncClient(base_url=plan["address"], cookies=one["cookies"], limits=limits, timeout=60.0)
-        for one in plan["people"]
+        httpx.AsyncClient(base_url=plan["address"], cookies=cookies, limits=limits, timeout=60.0)
+        for cookies in plan["cookies"]
     ]
     people = [Person(number, plan, client, told) for number, client in enumerate(clients)]
-    await asyncio.gather(*(person.start() for person in people if not person.client.cookies.get("sessionid")))
     begun = time.perf_counter()
-    if plan["seconds"]:
+    if plan["do"] == "start":
+        await asyncio.gather(*(person.start() for person in people))
+    else:
         await asyncio.gather(*(person.work(float(plan["seconds"])) for person in people))
     wall_s = time.perf_counter() - begun
     cookies = [dict(client.cookies) for client in clients]

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from annotate.models import Campaign, Participant, User
 from annotate.services.campaigns import create_foil_campaign
 from annotate.services.participants import participant_of
+from mlcore.consensus.answers.skill import Answer, Skill
+from mlcore.consensus.answers.swap import evidence
 from mlcore.simulate.judges import CrowdParameters, Images, make_images, make_people
 from review.models import Judge, Workflow
 from review.services.foils import pictures, rules
@@ -76,6 +78,16 @@ _SAID = """
             jsonb_build_object('x_px', x_px, 'y_px', x_px))) ELSE '{}' END,
         false, false, duration_ms, now() - interval '1 day'
     FROM said
+"""
+_STOCK = """
+    CREATE TEMP TABLE stock (subject bigint, n_answers bigint, n_votes bigint, n_cannot_tell bigint,
+        n_practised bigint, evidence float8)
+"""
+_TALLIES = """
+    UPDATE review_subject s SET n_answers = stock.n_answers, n_votes = stock.n_votes,
+        n_cannot_tell = stock.n_cannot_tell, n_practised = stock.n_practised,
+        log_odds = s.prior_log_odds + stock.evidence
+    FROM stock WHERE s.id = stock.subject AND stock.n_answers > 0
 """
 
 Ints = NDArray[np.int64]
@@ -171,13 +183,64 @@ def add_answers(filled: Filled, log: Log, *, with_showings: bool) -> None:
             "person": log.person + person,
             "answer": log.answer.astype(np.int32) + 1,
             "duration_ms": np.exp(random.normal(7.8, 0.5, len(log.subject))).astype(np.int32),
-            "x_px": random.uniform(1, EDGE_PX - 1, len(log.subject)).round(1),
+            # Whoever sees a known crater clicks where it is.
+            "x_px": np.where(
+                log.subject < filled.n_gold, EDGE_PX / 2, random.uniform(1, EDGE_PX - 1, len(log.subject))
+            ),
         }
         _copy(cursor, "said", columns)
         if with_showings:
             cursor.execute(_SHOWN)
         cursor.execute(_SAID, [filled.workflow.pk, list(ANSWERS)])
         cursor.execute("DROP TABLE said")
+
+
+def take_stock(filled: Filled, log: Log) -> None:
+    """Count people's skill and subjects' tallies from the log so far, as the triage keeps them."""
+    rule, n = rules.current(filled.workflow).rule, len(filled.images.kind)
+    is_known, said = log.subject < filled.n_gold, [Answer(name) for name in ANSWERS]
+    skills = _skills(log, is_known, filled.images.is_crater)
+    _keep(filled, skills, np.bincount(log.person, minlength=N_PEOPLE).tolist())
+    steps = np.array([[evidence(skill, answer) for answer in said] for skill in skills])
+    practised = np.array([skill.known_answers >= rule.practised_after for skill in skills])
+    told = Log(log.subject[~is_known], log.person[~is_known], log.answer[~is_known])
+    tallies = {
+        "subject": np.arange(n) + filled.first[0],
+        "n_answers": np.bincount(log.subject, minlength=n),
+        "n_votes": np.bincount(told.subject, minlength=n),
+        "n_cannot_tell": np.bincount(told.subject, told.answer == 2, minlength=n).astype(np.int64),
+        "n_practised": np.bincount(told.subject, practised[told.person], minlength=n).astype(np.int64),
+        "evidence": np.bincount(told.subject, steps[told.person, told.answer], minlength=n),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STOCK)
+        _copy(cursor, "stock", tallies)
+        cursor.execute(_TALLIES)
+        cursor.execute("DROP TABLE stock")
+        cursor.execute("VACUUM (ANALYZE)")
+
+
+def _skills(log: Log, is_known: NDArray[np.bool_], is_crater: NDArray[np.bool_]) -> list[Skill]:
+    """What the known subjects say of each person; kept with the judges too."""
+    answered = is_known & (log.answer != 2)
+    truth, right = is_crater[log.subject], log.answer == is_crater[log.subject]
+    counts = [
+        np.bincount(log.person, rows, minlength=N_PEOPLE)
+        for rows in (answered & truth & right, answered & truth, answered & ~truth & right, answered & ~truth)
+    ]
+    return [Skill(*row) for row in np.stack(counts, axis=1).tolist()]
+
+
+def _keep(filled: Filled, skills: list[Skill], n_answers: list[int]) -> None:
+    judges = list(Judge.objects.filter(workflow=filled.workflow, participant__gte=filled.first[1])[:N_PEOPLE])
+    for judge in judges:
+        skill, n = (known[judge.participant_id - filled.first[1]] for known in (skills, n_answers))
+        judge.hits, judge.craters = int(skill.hits), int(skill.craters)
+        judge.passes, judge.blanks = int(skill.passes), int(skill.blanks)
+        judge.n_answers = judge.effort = n
+    Judge.objects.bulk_update(
+        judges, ["hits", "craters", "passes", "blanks", "n_answers", "effort"], batch_size=100
+    )
 
 
 def _add_files(campaign: Campaign) -> None:

@@ -150,7 +150,7 @@ def _prepare(tiles_along: int) -> tuple[str, list[dict[str, str]]]:
     for person in people:
         members.give_role(campaign=campaign, user=person, role="annotator", by=lead.user)
     return str(campaign.uid), [
-        {"session": _session(person), "participant": str(participants.participant_of(person).uid)}
+        {"session": session_of(person), "participant": str(participants.participant_of(person).uid)}
         for person in people
     ]
 
@@ -171,7 +171,7 @@ def _picture(path: Path, size_px: int) -> Path:
     return path
 
 
-def _session(person: object) -> str:
+def session_of(person: object) -> str:
     """The key of a session in which the person is signed in; passwords are not what is measured."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
