@@ -67,6 +67,21 @@ class NoRoom(TektiteError):
     code = "disk_full"
 
 
+class TooMany(TektiteError):
+    """It is asked more often than is taken.
+
+    Args:
+        message: As for TektiteError.
+        wait_s: Seconds until it may be asked again.
+    """
+
+    code = "throttled"
+
+    def __init__(self, message: str, *, wait_s: int, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.wait_s = wait_s
+
+
 class Cancelled(TektiteError):
     """A run was asked to stop and has stopped."""
 

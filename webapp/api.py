@@ -17,7 +17,16 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from annotate.access import SignInNeeded
-from mlcore.errors import Conflict, InvalidInput, NoRoom, NotAllowed, NotFound, TektiteError, TooLarge
+from mlcore.errors import (
+    Conflict,
+    InvalidInput,
+    NoRoom,
+    NotAllowed,
+    NotFound,
+    TektiteError,
+    TooLarge,
+    TooMany,
+)
 from webapp.throttling import throttled_sentence
 
 log = logging.getLogger(__name__)
@@ -36,6 +45,7 @@ STATUS_OF: dict[type[TektiteError], int] = {
     NotAllowed: 403,
     NotFound: 404,
     Conflict: 409,
+    TooMany: 429,
     NoRedis: 503,
     NoRoom: 507,
 }
@@ -54,10 +64,15 @@ def body_of(error: TektiteError) -> dict[str, object]:
     return body
 
 
+def headers_of(error: TektiteError) -> dict[str, str]:
+    """What a refusal says besides its words: when to ask again."""
+    return {"Retry-After": str(error.wait_s)} if isinstance(error, TooMany) else {}
+
+
 def exception_handler(error: Exception, context: dict[str, object]) -> Response | None:
     """Every refusal of the API: {"code", "message", …}; field errors come in "fields"."""
     if isinstance(error, TektiteError):
-        return Response(body_of(error), status=status_of(error))
+        return Response(body_of(error), status=status_of(error), headers=headers_of(error))
     if isinstance(error, RequestDataTooBig):
         return Response({"code": "body_too_large", "message": _too_large()}, status=413)
     response = drf_exception_handler(error, context)

@@ -274,6 +274,10 @@ SPECTACULAR_SETTINGS = {
 }
 # Of one person: ten times what the fastest hand draws, and more than a browser that catches up can send.
 API_WRITES_PER_MINUTE = env.int("API_WRITES_PER_MINUTE", default=3000)
+# Answers of one person to pictures of foils: nobody looks at two pictures in a second for a whole minute.
+FOIL_ANSWERS_PER_MINUTE = env.int("FOIL_ANSWERS_PER_MINUTE", default=120)
+# People who begin without a sign-in, from one network: a school may share one address.
+FOIL_VISITORS_PER_HOUR = env.int("FOIL_VISITORS_PER_HOUR", default=300)
 
 # -- Background work ----------------------------------------------------------------------------
 
