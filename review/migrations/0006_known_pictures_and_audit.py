@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 choices=[
                     ("synthetic", "Synthetic: a simulated crater, or none, put there by Tektite"),
                     ("confirmed", "Confirmed: settled at the microscope"),
-                    ("look_alike", "Look-alike: rejected by an expert"),
+                    ("look_alike", "Look-alike: rejected by an expert, or a simulated pit"),
                     ("expert", "Expert: a lead's word, without a second look at the microscope"),
                 ],
                 max_length=16,
@@ -60,50 +60,6 @@ class Migration(migrations.Migration):
                 related_name="subjects",
                 to="review.auditstratum",
             ),
-        ),
-        migrations.CreateModel(
-            name="GoldBatch",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ("order", models.JSONField(default=dict)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("queued", "Waits for a worker"),
-                            ("making", "Being made"),
-                            ("done", "Made"),
-                            ("failed", "Failed"),
-                        ],
-                        default="queued",
-                        max_length=16,
-                    ),
-                ),
-                ("n_wanted", models.PositiveIntegerField()),
-                ("n_tried", models.PositiveIntegerField(default=0)),
-                ("n_made", models.PositiveIntegerField(default=0)),
-                ("error", models.TextField(blank=True)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("touched_at", models.DateTimeField(auto_now=True)),
-                (
-                    "requested_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to="annotate.participant",
-                    ),
-                ),
-                (
-                    "workflow",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="gold_batches",
-                        to="review.workflow",
-                    ),
-                ),
-            ],
         ),
         migrations.CreateModel(
             name="ScoreImport",
@@ -153,10 +109,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="auditstratum",
             constraint=models.UniqueConstraint(fields=("workflow", "number"), name="audit_stratum_once"),
-        ),
-        migrations.AddIndex(
-            model_name="goldbatch",
-            index=models.Index(fields=["state", "touched_at"], name="gold_batch_by_state"),
         ),
         migrations.AddIndex(
             model_name="scoreimport",

@@ -6,7 +6,6 @@ from review.models.confirmation import Confirmation
 from review.models.dataset import Dataset
 from review.models.errand import Errand
 from review.models.gold import Gold
-from review.models.gold_batch import GoldBatch
 from review.models.judge import Judge
 from review.models.model_version import ModelVersion
 from review.models.picture import Frame, Picture
@@ -32,7 +31,6 @@ __all__ = [
     "Estimate",
     "Frame",
     "Gold",
-    "GoldBatch",
     "IncomingFile",
     "Judge",
     "ModelVersion",

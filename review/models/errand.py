@@ -16,8 +16,12 @@ class Errand(models.Model):
     class Kind(models.TextChoices):
         APPLY_RULE = "apply_rule", _("Pictures retire by a new rule")
         WEIGH_AGAIN = "weigh_again", _("Pictures are weighed again")
+        REOPEN = "reopen", _("Retired pictures come back")
         REPLAY = "replay", _("A rule is replayed on the log")
         SIMULATION = "simulation", _("A rule is simulated")
+        READ_SCORES = "read_scores", _("A file of scores is read")
+        FILL = "fill", _("Pictures come into the queue and leave it")
+        MAKE_GOLD = "make_gold", _("Known pictures are made")
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Waits for a worker")

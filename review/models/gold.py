@@ -13,7 +13,7 @@ class Gold(models.Model):
     class Origin(models.TextChoices):
         SYNTHETIC = "synthetic", _("Synthetic: a simulated crater, or none, put there by Tektite")
         CONFIRMED = "confirmed", _("Confirmed: settled at the microscope")
-        LOOK_ALIKE = "look_alike", _("Look-alike: rejected by an expert")
+        LOOK_ALIKE = "look_alike", _("Look-alike: rejected by an expert, or a simulated pit")
         EXPERT = "expert", _("Expert: a lead's word, without a second look at the microscope")
 
     subject = models.OneToOneField(Subject, on_delete=models.CASCADE, primary_key=True, related_name="gold")
