@@ -92,7 +92,7 @@ class Skill:
         from scipy.stats import beta
 
         tail = (1.0 - confidence) / 2.0
-        (a1, b1), (a0, b0) = self._betas()
+        (a1, b1), (a0, b0) = self.betas
         return (
             (float(beta.ppf(tail, a1, b1)), float(beta.ppf(1.0 - tail, a1, b1))),
             (float(beta.ppf(tail, a0, b0)), float(beta.ppf(1.0 - tail, a0, b0))),
@@ -105,10 +105,12 @@ class Skill:
         Such answers say the opposite of what they say. Nobody is believed upside down: whoever answers the
         known subjects wrongly on purpose would gain the power to reject craters by calling them.
         """
-        means, variances = zip(*(_moments(a, b) for a, b in self._betas()), strict=True)
+        means, variances = zip(*(_moments(a, b) for a, b in self.betas), strict=True)
         return sum(means) + _ONE_SIDED_95 * sqrt(sum(variances)) < 1.0
 
-    def _betas(self) -> tuple[tuple[float, float], tuple[float, float]]:
+    @property
+    def betas(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Posteriors of sensitivity and specificity, each as the two parameters of a beta distribution."""
         w, prior = self.prior_weight, self.prior
         return (
             (self.hits + w * prior.sensitivity, self.craters - self.hits + w * (1.0 - prior.sensitivity)),

@@ -9,7 +9,6 @@ from enum import StrEnum
 from math import exp, log, sqrt
 
 import numpy as np
-from scipy.stats import binom
 
 # With fewer answers nobody is suspected of anything.
 FEWEST = 30
@@ -87,6 +86,9 @@ def _is_far_from_others(habits: Habits, everybody: Sequence[Habits]) -> bool:
     middle = float(np.median(logits))
     reach = _USUAL * max(1.4826 * float(np.median(np.abs(logits - middle))), 0.2)
     least, most = (1.0 / (1.0 + exp(-(middle + side))) for side in (-reach, reach))
+    # Imported late: scipy.stats takes a second to load, and web processes only name reasons.
+    from scipy.stats import binom
+
     by_luck = min(
         float(binom.cdf(habits.called, habits.answers, least)),
         float(binom.sf(habits.called - 1, habits.answers, most)),
