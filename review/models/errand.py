@@ -22,6 +22,7 @@ class Errand(models.Model):
         READ_SCORES = "read_scores", _("A file of scores is read")
         FILL = "fill", _("Pictures come into the queue and leave it")
         MAKE_GOLD = "make_gold", _("Known pictures are made")
+        RECKON = "reckon", _("All answers are reckoned together")
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Waits for a worker")
