@@ -215,11 +215,19 @@ def refuse_other_person(request: HttpRequest) -> None:
         OtherPerson: Somebody else is signed in.
     """
     owner = request.headers.get("X-Participant")
-    if owner and request.user.is_authenticated and owner != str(participant_of(request.user).uid):
+    if not owner or not request.user.is_authenticated:
+        return
+    participant = participant_of(request.user)
+    if owner != str(participant.uid) and owner not in map(str, _earlier_selves(participant)):
         raise OtherPerson(
             _("You are signed in as %(name)s, but this page belongs to somebody else; sign in as them.")
             % {"name": request.user.get_username()}
         )
+
+
+def _earlier_selves(participant: Participant) -> QuerySet[Participant, UUID]:
+    """The uids of who they were before they signed in."""
+    return participant.earlier_selves.values_list("uid", flat=True)
 
 
 def get_campaign(request: HttpRequest, uid: UUID, *, matrix: Matrix = MATRIX) -> Campaign:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from allauth.core.internal.httpkit import get_client_ip
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -15,16 +16,22 @@ from annotate.access import (
     STAFF_ONLY,
     Matrix,
     Permission,
+    SignInNeeded,
     authorise,
     roles_in,
 )
 from annotate.access import get_campaign as get_campaign_by_matrix
 from annotate.access import get_map_campaign as get_map_campaign_by_matrix
-from annotate.models import Basemap, Campaign, Catalogue, Role
-from mlcore.errors import NotFound
-from review.models import ModelVersion, Run, Subject, Workflow
+from annotate.models import Basemap, Campaign, Catalogue, Participant, Role
+from mlcore.errors import Conflict, NotAllowed, NotFound
+from review.models import Frame, ModelVersion, Run, Showing, Subject, Workflow
+from review.services.foils import networks, pace, selves
+from review.services.foils.selves import Person
 
 REVIEWERS: Permission = frozenset({Role.REVIEWER, Role.LEAD})
+
+# Where the session keeps a visitor's uid.
+VISITOR = "triage_visitor"
 
 # {URL name: {method: who}}. Staff may do everything; HEAD counts as GET.
 MATRIX: Matrix = {
@@ -35,6 +42,8 @@ MATRIX: Matrix = {
     "review:review": {"GET": DRAWERS},
     "review:models": {"GET": MEMBERS},
     "review:foils": {"GET": READERS},
+    "review:triage": {"GET": READERS},
+    "review:triage_lesson": {"GET": READERS},
     "review:run": {"GET": MEMBERS},
     "review:model_version": {"GET": MEMBERS},
     # Annotators judge too, blind: without scores, reasons and neighbours.
@@ -42,6 +51,13 @@ MATRIX: Matrix = {
     "review:api_classifications": {"POST": DRAWERS},
     "review:api_back": {"POST": DRAWERS},
     "review:api_cutout": {"GET": DRAWERS},
+    # Anyone judges pictures of foils; whose answers they are is asked in judge_of.
+    "review:api_triage": {"GET": READERS},
+    "review:api_triage_start": {"POST": READERS},
+    "review:api_triage_next": {"POST": READERS},
+    "review:api_triage_answers": {"POST": READERS},
+    "review:api_triage_back": {"POST": READERS},
+    "review:api_showing_frame": {"GET": READERS},
     "review:api_run": {"GET": MEMBERS},
     "review:api_runs": {"POST": LEADS},
     "review:api_run_cancel": {"POST": LEADS},
@@ -86,6 +102,112 @@ def get_desk(request: HttpRequest, uid: UUID) -> Workflow:
     if workflow.policy != Workflow.Policy.CANDIDATES:
         raise NotFound(_("There is no review desk at this address."))
     return workflow
+
+
+def get_triage(request: HttpRequest, uid: UUID) -> Workflow:
+    """The triage, if the asker may judge in it; a visitor who has signed in meanwhile is taken over first.
+
+    Raises:
+        OtherPerson: The page belongs to somebody else than who asks now.
+    """
+    workflow = (
+        Workflow.objects.select_related("campaign").filter(uid=uid, policy=Workflow.Policy.TRIAGE).first()
+    )
+    if workflow is None:
+        raise NotFound(_("There is no triage at this address."))
+    person = find_judge(request)
+    authorise(request, workflow.campaign, matrix=MATRIX)
+    owner = request.headers.get("X-Participant")
+    if owner and not request.user.is_authenticated and not _is_one_of(owner, person):
+        raise _page_of_another(owner)
+    return workflow
+
+
+def find_judge(request: HttpRequest) -> Person | None:
+    """Who judges: whoever is signed in, else the visitor of this session; None before they have begun."""
+    if hasattr(request, "judge"):
+        return request.judge
+    visitor = request.session.get(VISITOR)
+    if request.user.is_authenticated:
+        if visitor:
+            selves.adopt(user=request.user, anonymous=UUID(visitor))
+            del request.session[VISITOR]
+        person = selves.person_of(request.user)
+    else:
+        person = selves.anonymous_person(UUID(visitor)) if visitor else None
+    request.judge = person
+    return person
+
+
+def get_judge(request: HttpRequest) -> Person:
+    """Who judges.
+
+    Raises:
+        NotAllowed: Nobody is signed in, and the browser brought no cookie of a visitor's.
+    """
+    person = find_judge(request)
+    if person is None:
+        raise NotAllowed(
+            _(
+                "Your browser has brought no cookie, so your answers could not be told from anybody else's. "
+                "Allow cookies for this site and load the page again, or sign in."
+            ),
+            code="no_cookie",
+        )
+    return person
+
+
+def begin_judging(request: HttpRequest) -> Person:
+    """Who judges; a visitor is made, and kept in the session, where nobody is signed in."""
+    person = find_judge(request)
+    if person is None:
+        pace.of_visitors(network_of(request))
+        person = selves.begin_anonymous()
+        request.session[VISITOR] = str(person.participant.uid)
+        request.judge = person
+    return person
+
+
+def network_of(request: HttpRequest) -> str:
+    """A hash of the network that the request comes from."""
+    return networks.hash_of(get_client_ip(request))
+
+
+def get_frame(request: HttpRequest, uid: UUID, number: int) -> Frame:
+    """An image of a picture that was shown to the asker; nobody else's, whatever the role."""
+    person = find_judge(request)
+    showing = (
+        Showing.objects.select_related("subject__workflow__campaign")
+        .filter(uid=uid, participant__in=person.pks if person else [])
+        .first()
+    )
+    if showing is None:
+        raise NotFound(_("There is no picture shown to you at this address."))
+    authorise(request, showing.subject.workflow.campaign, matrix=MATRIX)
+    frame = Frame.objects.filter(picture=showing.subject.picture_id, number=number).first()
+    if frame is None:
+        raise NotFound(_("This picture has no such image; load the page again."))
+    return frame
+
+
+def _is_one_of(owner: str, person: Person | None) -> bool:
+    return person is not None and owner in {str(self_.uid) for self_ in person.selves}
+
+
+def _page_of_another(owner: str) -> NotAllowed | Conflict:
+    """What to say to a page whose owner is not who asks: they have signed out, or lost their cookie."""
+    if Participant.objects.filter(uid__in=_uids(owner), user__isnull=False).exists():
+        return SignInNeeded(_("You have signed out since this page was loaded; sign in again to go on."))
+    return NotAllowed(
+        _("Your browser no longer brings the cookie of this page; load the page again."), code="no_cookie"
+    )
+
+
+def _uids(text: str) -> list[UUID]:
+    try:
+        return [UUID(text)]
+    except ValueError:
+        return []
 
 
 def get_subject(request: HttpRequest, uid: UUID) -> Subject:

@@ -6,6 +6,7 @@ from rest_framework import serializers
 from annotate.models import Basemap
 from review.models import Classification, Run, RunEvent
 from review.services.classifications import GIVEN
+from review.services.policies import triage
 
 REASONS = ["waiting", "finished", "none"]
 ANSWERS = [(value, label) for value, label in Classification.Answer.choices if value in GIVEN]
@@ -167,3 +168,133 @@ class PromotedOut(serializers.Serializer):
     number = serializers.IntegerField()
     is_current = serializers.BooleanField()
     prediction = serializers.UUIDField(allow_null=True)
+
+
+STAGES = ["consent", "practice", "judging"]
+TRIAGE_ANSWERS = [(answer.value, answer.label) for answer in triage.ANSWERS]
+
+
+class ConsentOut(serializers.Serializer):
+    """What is recorded; agreed to by its edition."""
+
+    edition = serializers.CharField()
+    text = serializers.CharField()
+
+
+class PersonOut(serializers.Serializer):
+    uid = serializers.UUIDField(
+        help_text="Sent as X-Participant, it keeps a page's answers from another's name."
+    )
+    pseudonym = serializers.CharField()
+    is_anonymous = serializers.BooleanField()
+
+
+class PracticeOut(serializers.Serializer):
+    """The test: of the latest answers, `last` at most, so many were right of so many needed."""
+
+    right = serializers.IntegerField()
+    answered = serializers.IntegerField()
+    needed = serializers.IntegerField()
+    last = serializers.IntegerField()
+
+
+class KnownOut(serializers.Serializer):
+    """Of known pictures whose answer was told: the right ones, of all but "cannot tell"."""
+
+    right = serializers.IntegerField()
+    of = serializers.IntegerField()
+
+
+class TriageProgressOut(serializers.Serializer):
+    answered = serializers.IntegerField(help_text="Pictures on which an answer of the asker stands.")
+    today = serializers.IntegerField(help_text="Pictures first judged today, UTC.")
+    effort = serializers.IntegerField(help_text="Never falls.")
+    open = serializers.IntegerField(help_text="About how many pictures still wait for the asker.")
+    undo = serializers.IntegerField(help_text="How many answers can be taken back now.")
+    known = KnownOut(allow_null=True)
+
+
+class TriageStateOut(serializers.Serializer):
+    """Where the asker stands; person is null before anybody is known."""
+
+    stage = serializers.ChoiceField(STAGES)
+    consent = ConsentOut()
+    person = PersonOut(allow_null=True)
+    practice = PracticeOut(allow_null=True)
+    progress = TriageProgressOut(allow_null=True)
+
+
+class FrameOut(serializers.Serializer):
+    url = serializers.CharField()
+
+
+class ShowingOut(serializers.Serializer):
+    """A picture before the asker; images of one picture differ in focus."""
+
+    uid = serializers.UUIDField()
+    width_px = serializers.IntegerField()
+    height_px = serializers.IntegerField()
+    nm_per_px = serializers.FloatField(allow_null=True)
+    frames = FrameOut(many=True)
+
+
+class HandedOut(serializers.Serializer):
+    """All that is open to the asker, the oldest first, or why nothing is."""
+
+    showings = ShowingOut(many=True)
+    reason = serializers.ChoiceField(REASONS, allow_null=True)
+    stage = serializers.ChoiceField(STAGES)
+    practice = PracticeOut(allow_null=True)
+    progress = TriageProgressOut()
+
+
+class ClickOut(serializers.Serializer):
+    """A place in pixels of the picture: x to the right, y down."""
+
+    x_px = serializers.FloatField()
+    y_px = serializers.FloatField()
+
+
+class TriageAnswerOut(serializers.Serializer):
+    """The asker's own answer, as stored."""
+
+    uid = serializers.UUIDField()
+    showing = serializers.UUIDField()
+    answer = serializers.ChoiceField(TRIAGE_ANSWERS)
+    marks = ClickOut(many=True)
+    at = serializers.DateTimeField()
+
+
+class KnownPlaceOut(ClickOut):
+    diameter_um = serializers.FloatField(allow_null=True)
+
+
+class FeedbackOut(serializers.Serializer):
+    """What is known of the picture that was just judged."""
+
+    is_crater = serializers.BooleanField()
+    was_right = serializers.BooleanField()
+    places = KnownPlaceOut(many=True)
+    text = serializers.CharField()
+
+
+class AnsweredOut(HandedOut):
+    """The stored answer, what is known of its picture where that is told, and what comes next."""
+
+    classification = TriageAnswerOut()
+    feedback = FeedbackOut(allow_null=True)
+
+
+class PreviousOut(serializers.Serializer):
+    """The answer that was taken back."""
+
+    answer = serializers.ChoiceField(TRIAGE_ANSWERS)
+    marks = ClickOut(many=True)
+
+
+class ReturnedOut(serializers.Serializer):
+    """The picture whose answer was taken back."""
+
+    showing = ShowingOut()
+    previous = PreviousOut()
+    progress = TriageProgressOut()

@@ -1,14 +1,21 @@
 """Shapes: what the API takes in, and what it gives out."""
 
+from dataclasses import asdict
 from typing import Any, TypedDict
 
 from django.urls import reverse
 from rest_framework import serializers
 
 from annotate.models import Participant
-from review.models import Classification, ModelVersion, Run, RunEvent, Subject, Workflow
+from review.answers import TRIAGE_ANSWERS
+from review.models import Classification, ModelVersion, Run, RunEvent, Showing, Subject, Workflow
 from review.services import cutouts, queue, standing, windows
 from review.services.cutouts import CutoutOut, NearestOut, ProfileOut
+from review.services.foils import settings as triage_settings
+from review.services.foils.judging import Handed, Standing
+from review.services.foils.practice import Practice
+from review.services.foils.progress import Progress
+from review.services.foils.selves import Person
 
 
 class ClassificationIn(serializers.Serializer):
@@ -17,6 +24,25 @@ class ClassificationIn(serializers.Serializer):
     answer = serializers.CharField(max_length=16)
     reason = serializers.CharField(max_length=40, allow_blank=True, default="")
     payload = serializers.DictField(default=dict)
+    duration_ms = serializers.IntegerField(
+        min_value=0, max_value=24 * 3600 * 1000, allow_null=True, default=None
+    )
+
+
+class MarkIn(serializers.Serializer):
+    x_px = serializers.FloatField()
+    y_px = serializers.FloatField()
+
+
+class TriageStartIn(serializers.Serializer):
+    consent = serializers.CharField(max_length=64, help_text="The edition of the text that was read.")
+
+
+class TriageAnswerIn(serializers.Serializer):
+    uid = serializers.UUIDField(help_text="Made by the asker; sent again, nothing changes.")
+    showing = serializers.UUIDField()
+    answer = serializers.ChoiceField(choices=TRIAGE_ANSWERS)
+    marks = MarkIn(many=True, default=list, help_text="Of a crater 1 to 20 places inside the picture.")
     duration_ms = serializers.IntegerField(
         min_value=0, max_value=24 * 3600 * 1000, allow_null=True, default=None
     )
@@ -113,6 +139,67 @@ def classification_out(classification: Classification) -> dict[str, Any]:
         "payload": classification.payload,
         "edit": classification.edit,
         "at": classification.created_at.isoformat(),
+    }
+
+
+def practice_out(practice: Practice | None) -> dict[str, int] | None:
+    return asdict(practice) if practice else None
+
+
+def progress_of(progress: Progress) -> dict[str, Any]:
+    known = {"right": progress.known_right, "of": progress.known_of}
+    return {
+        "answered": progress.answered,
+        "today": progress.today,
+        "effort": progress.effort,
+        "open": progress.open,
+        "undo": progress.undo,
+        "known": known if progress.known_of else None,
+    }
+
+
+def state_out(workflow: Workflow, person: Person | None, standing: Standing) -> dict[str, Any]:
+    """Where somebody stands in a triage."""
+    settings = triage_settings.of(workflow)
+    return {
+        "stage": standing.stage,
+        "consent": {"edition": settings.consent_edition, "text": settings.text},
+        "person": {
+            "uid": str(person.participant.uid),
+            "pseudonym": person.participant.pseudonym,
+            "is_anonymous": person.is_anonymous,
+        }
+        if person
+        else None,
+        "practice": practice_out(standing.practice),
+        "progress": progress_of(standing.progress) if standing.progress else None,
+    }
+
+
+def showing_out(showing: Showing) -> dict[str, Any]:
+    """A picture before a judge, who learns nothing of the subject; the showing brings n_frames."""
+    picture = showing.subject.picture
+    return {
+        "uid": str(showing.uid),
+        "width_px": picture.width_px,
+        "height_px": picture.height_px,
+        "nm_per_px": picture.nm_per_px,
+        "frames": [
+            {"url": reverse("review:api_showing_frame", args=[showing.uid, number])}
+            for number in range(showing.n_frames)
+        ],
+    }
+
+
+def handed_out(handed: Handed) -> dict[str, Any]:
+    """What is open to a judge."""
+    standing = handed.standing
+    return {
+        "showings": [showing_out(showing) for showing in handed.showings],
+        "reason": handed.reason,
+        "stage": standing.stage,
+        "practice": practice_out(standing.practice),
+        "progress": progress_of(standing.progress),
     }
 
 

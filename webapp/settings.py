@@ -266,6 +266,8 @@ SPECTACULAR_SETTINGS = {
         "FeatureStatus": "annotate.models.Feature.Status",
         "RunEventKind": "review.models.RunEvent.Kind",
         "RunState": "review.models.Run.State",
+        "TriageAnswer": "review.answers.TRIAGE_ANSWERS",
+        "TriageStage": "review.answers.STAGES",
         "Verb": "review.models.Run.Verb",
         "VisitState": "annotate.models.Visit.State",
         "WhyNoSubject": "review.answers.REASONS",

@@ -26,7 +26,7 @@ class Judge(models.Model):
     # Subjects first judged on the day of the latest.
     today = models.DateField(null=True, blank=True)
     n_today = models.PositiveIntegerField(default=0)
-    # Of the known subjects of which they were told the answer at once: all but "cannot tell", and the right ones.
+    # Of the known subjects whose answer they were told at once: all but "cannot tell", and the right ones.
     known_of = models.PositiveIntegerField(default=0)
     known_right = models.PositiveIntegerField(default=0)
     # Never falls: what was done is not undone by a mistake.

@@ -74,6 +74,22 @@ def start(*, workflow: Workflow, person: Person, consent: str) -> Standing:
     Raises:
         Conflict: The text has changed since it was shown.
     """
+    refuse_other_edition(workflow, consent)
+    judge, _is_new = Judge.objects.select_for_update(no_key=True).get_or_create(
+        workflow=workflow, participant=person.participant
+    )
+    if judge.consent != consent:
+        judge.consent, judge.consented_at = consent, timezone.now()
+        judge.save(update_fields=["consent", "consented_at"])
+    return _standing(workflow, judge, person, triage_settings.of(workflow))
+
+
+def refuse_other_edition(workflow: Workflow, consent: str) -> None:
+    """Refuse an agreement to another text than the one that stands.
+
+    Raises:
+        Conflict: See above.
+    """
     settings = triage_settings.of(workflow)
     if consent != settings.consent_edition:
         raise Conflict(
@@ -81,13 +97,6 @@ def start(*, workflow: Workflow, person: Person, consent: str) -> Standing:
             code="consent_edition",
             current={"edition": settings.consent_edition, "text": settings.text},
         )
-    judge, _is_new = Judge.objects.select_for_update(no_key=True).get_or_create(
-        workflow=workflow, participant=person.participant
-    )
-    if judge.consent != consent:
-        judge.consent, judge.consented_at = consent, timezone.now()
-        judge.save(update_fields=["consent", "consented_at"])
-    return _standing(workflow, judge, person, settings)
 
 
 @transaction.atomic

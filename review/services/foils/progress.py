@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.core.cache import cache
 from django.utils import timezone
@@ -10,12 +11,15 @@ from redis.exceptions import RedisError
 from review.models import Classification, Judge, Showing, Subject, Workflow
 from review.services.foils.selves import Person
 
+T = TypeVar("T")
+
 # How many answers can be taken back.
 STEPS_BACK = 10
 # Of the log's latest rows, so many are read to find them: each may have been taken back or corrected.
 _ROWS_BACK = 60
-# "About": counted anew after so many seconds, the second for each person.
-_OPEN_FOR_S, _SEEN_FOR_S = 20, 60
+# "About": counted anew after so many seconds, the second for each person. Who has seen much is counted less
+# often, so that no answer costs more than the first; in between their answers are added.
+_OPEN_FOR_S, _SEEN_FOR_S, _ANSWERS_PER_S = 20, 60, 50
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ def of(workflow: Workflow, judge: Judge, person: Person) -> Progress:
         answered=judge.n_answers,
         today=judge.n_today if judge.today == timezone.localdate() else 0,
         effort=judge.effort,
-        open=_open(workflow, person),
+        open=_open(workflow, judge, person),
         undo=len(undoable(workflow, person)),
         known_right=judge.known_right,
         known_of=judge.known_of,
@@ -67,7 +71,7 @@ def undoable(workflow: Workflow, person: Person) -> list[Classification]:
     return found
 
 
-def _open(workflow: Workflow, person: Person) -> int:
+def _open(workflow: Workflow, judge: Judge, person: Person) -> int:
     """About how many pictures still wait for the person: open ones, less those they have seen."""
     waiting = Subject.objects.filter(
         workflow=workflow,
@@ -79,11 +83,15 @@ def _open(workflow: Workflow, person: Person) -> int:
         participant__in=person.pks, answered_at__isnull=False, subject__in=waiting.values("pk")
     )
     n_open = _remembered(f"foil-open:{workflow.pk}", _OPEN_FOR_S, waiting.count)
-    n_seen = _remembered(f"foil-seen:{workflow.pk}:{person.participant.pk}", _SEEN_FOR_S, seen.count)
-    return max(0, n_open - n_seen)
+    n_seen, n_answers_then = _remembered(
+        f"foil-seen:{workflow.pk}:{person.participant.pk}",
+        max(_SEEN_FOR_S, judge.n_answers // _ANSWERS_PER_S),
+        lambda: (seen.count(), judge.n_answers),
+    )
+    return max(0, n_open - n_seen - (judge.n_answers - n_answers_then))
 
 
-def _remembered(key: str, seconds: int, count: Callable[[], int]) -> int:
+def _remembered(key: str, seconds: int, count: Callable[[], T]) -> T:
     """A count that need not be exact; without Redis it is."""
     try:
         return cache.get_or_set(key, count, seconds)

@@ -213,50 +213,50 @@ def _sample(workflow: Workflow, person: Person, network: str) -> list[Candidate]
 
     One statement for all strata, on the index by place; each part stops after SAMPLE rows, whatever there is.
     """
-    start = random.random()
-    parts = [(stratum, *reach) for stratum in PARTS for reach in ((start, 2.0), (0.0, start))]
     with connection.cursor() as cursor:
         cursor.execute(
-            _SAMPLE_SQL % ", ".join(["(%s, %s, %s)"] * len(parts)),
-            [
-                *(value for part in parts for value in part),
-                timezone.now(),
-                network,
-                network,
-                workflow.pk,
-                SAMPLE,
-                person.pks,
-            ],
+            _SAMPLE_SQL,
+            {
+                "start": random.random(),
+                "now": timezone.now(),
+                "network": network,
+                "workflow": workflow.pk,
+                "most": SAMPLE,
+                "selves": person.pks,
+            },
         )
         return [Candidate(*row) for row in cursor.fetchall()]
 
 
-PARTS = (Stratum.GOLD.value, Stratum.QUEUE.value, Stratum.AUDIT.value)
 _SAMPLE_SQL = """
     SELECT s.id, s.stratum, s.place, s.log_odds,
         CASE WHEN s.stratum = 'gold' THEN 0 ELSE s.n_votes + (
             SELECT count(*) FROM review_showing o
-            WHERE o.subject_id = s.id AND o.answered_at IS NULL AND o.expires_at > %%s
+            WHERE o.subject_id = s.id AND o.answered_at IS NULL AND o.expires_at > %(now)s
         ) END,
         s.wanted,
-        CASE WHEN s.stratum = 'gold' OR %%s = '' THEN 0 ELSE (
-            SELECT count(*) FROM review_showing n WHERE n.subject_id = s.id AND n.network = %%s
+        CASE WHEN s.stratum = 'gold' OR %(network)s = '' THEN 0 ELSE (
+            SELECT count(*) FROM review_showing n WHERE n.subject_id = s.id AND n.network = %(network)s
         ) END,
         g.is_crater, g.origin, g.with_feedback
-    FROM (VALUES %s) AS part (stratum, low, high)
+    FROM (VALUES
+        ('gold', %(start)s, 2.0), ('gold', 0.0, %(start)s),
+        ('queue', %(start)s, 2.0), ('queue', 0.0, %(start)s),
+        ('audit', %(start)s, 2.0), ('audit', 0.0, %(start)s)
+    ) AS part (stratum, low, high)
     CROSS JOIN LATERAL (
         SELECT id, stratum, place, log_odds, n_votes, wanted FROM review_subject
-        WHERE workflow_id = %%s AND stratum = part.stratum AND retired_at IS NULL AND picture_id IS NOT NULL
-            AND place >= part.low AND place < part.high
+        WHERE workflow_id = %(workflow)s AND stratum = part.stratum AND retired_at IS NULL
+            AND picture_id IS NOT NULL AND place >= part.low AND place < part.high
             AND (part.stratum <> 'gold' OR EXISTS (
                 SELECT FROM review_gold
                 WHERE subject_id = review_subject.id AND NOT is_practice AND withdrawn_at IS NULL
             ))
-        ORDER BY place LIMIT %%s
+        ORDER BY place LIMIT %(most)s
     ) AS s
     LEFT JOIN review_gold g ON g.subject_id = s.id
     WHERE NOT EXISTS (
-        SELECT FROM review_showing mine WHERE mine.subject_id = s.id AND mine.participant_id = ANY(%%s)
+        SELECT FROM review_showing mine WHERE mine.subject_id = s.id AND mine.participant_id = ANY(%(selves)s)
     )
 """
 
