@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from django.core.cache import cache
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from redis.exceptions import RedisError
 
@@ -20,6 +21,8 @@ _ROWS_BACK = 60
 # "About": counted anew after so many seconds, the second for each person. Who has seen much is counted less
 # often, so that no answer costs more than the first; in between their answers are added.
 _OPEN_FOR_S, _SEEN_FOR_S, _ANSWERS_PER_S = 20, 60, 50
+# So few are counted each time, to the last one.
+_FEW = 300
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,11 @@ def _open(workflow: Workflow, judge: Judge, person: Person) -> int:
         retired_at__isnull=True,
         picture__isnull=False,
     )
-    seen = Showing.objects.filter(
-        participant__in=person.pks, answered_at__isnull=False, subject__in=waiting.values("pk")
-    )
     n_open = _remembered(f"foil-open:{workflow.pk}", _OPEN_FOR_S, waiting.count)
+    answered = Showing.objects.filter(participant__in=person.pks, answered_at__isnull=False)
+    if n_open <= _FEW:
+        return waiting.filter(~Exists(answered.filter(subject=OuterRef("pk")))).count()
+    seen = answered.filter(subject__in=waiting.values("pk"))
     n_seen, n_answers_then = _remembered(
         f"foil-seen:{workflow.pk}:{person.participant.pk}",
         max(_SEEN_FOR_S, judge.n_answers // _ANSWERS_PER_S),
