@@ -24,7 +24,7 @@ from annotate.access import get_campaign as get_campaign_by_matrix
 from annotate.access import get_map_campaign as get_map_campaign_by_matrix
 from annotate.models import Basemap, Campaign, Catalogue, Participant, Role
 from mlcore.errors import Conflict, NotAllowed, NotFound
-from review.models import Frame, ModelVersion, Run, Showing, Subject, Workflow
+from review.models import Errand, Frame, ModelVersion, Run, Showing, Subject, Workflow
 from review.services.foils import networks, pace, selves
 from review.services.foils.selves import Person
 
@@ -42,6 +42,7 @@ MATRIX: Matrix = {
     "review:review": {"GET": DRAWERS},
     "review:models": {"GET": MEMBERS},
     "review:foils": {"GET": READERS},
+    "review:foil_errand": {"GET": LEADS},
     "review:triage": {"GET": READERS},
     "review:triage_lesson": {"GET": READERS},
     "review:run": {"GET": MEMBERS},
@@ -218,6 +219,15 @@ def get_subject(request: HttpRequest, uid: UUID) -> Subject:
         raise NotFound(_("There is no subject at this address."))
     authorise(request, subject.workflow.campaign, matrix=MATRIX)
     return subject
+
+
+def get_errand(request: HttpRequest, uid: UUID) -> Errand:
+    """The errand, if the asker may do with it what this URL does."""
+    errand = Errand.objects.select_related("workflow__campaign", "asked_by__user").filter(uid=uid).first()
+    if errand is None:
+        raise NotFound(_("There is no errand at this address."))
+    authorise(request, errand.workflow.campaign, matrix=MATRIX)
+    return errand
 
 
 def get_run(request: HttpRequest, uid: UUID) -> Run:

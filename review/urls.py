@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from review.views import api, judging, learning, operator, pages
-from review.views.foils import hub, judging_api, triage
+from review.views.foils import errands, hub, judging_api, triage
 
 app_name = "review"
 urlpatterns: list[URLPattern] = [
@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern] = [
     path("campaigns/<uuid:uid>/review/", judging.review, name="review"),
     path("campaigns/<uuid:uid>/models/", learning.models, name="models"),
     path("campaigns/<uuid:uid>/foils/", hub.hub, name="foils"),
+    path("foil-errands/<uuid:uid>/", errands.errand, name="foil_errand"),
     path("campaigns/<uuid:uid>/triage/", triage.triage, name="triage"),
     path("triage/lessons/<slug:key>.jpg", triage.lesson, name="triage_lesson"),
     path("runs/<uuid:uid>/", learning.run, name="run"),

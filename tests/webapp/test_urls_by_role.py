@@ -21,7 +21,8 @@ from annotate.services.features import add_features
 from annotate.services.participants import participant_of
 from mlcore.artifact import ModelCard
 from review.access import MATRIX as REVIEW_MATRIX
-from review.models import ModelVersion, Run, Subject
+from review.models import Errand, ModelVersion, Run, Subject
+from review.services.foils import rules
 from review.services.policies import candidates
 from tests.annotate.builders import draw, take, wait_for_import
 from tests.data.rasters import MAP, north_up, write
@@ -34,7 +35,7 @@ ROWS = [(name, method) for name, methods in MATRIX.items() for method in methods
 
 # Whose object a URL names: the campaign's (or the site's, which has no visibility), or the asker's own.
 OF_THE_SITE = {
-    "review:home", "review:profile", "review:operator", "review:operator_live",
+    "review:home", "review:profile", "review:operator", "review:operator_live", "review:triage_lesson",
     "annotate:campaign_list", "annotate:campaign_new",
     "annotate:campaign_new_tiles", "annotate:campaign_new_foils",
     "annotate:basemap_list", "annotate:basemap_new", "annotate:catalogue_list",
@@ -69,6 +70,7 @@ class Place:
     run: Run
     version: ModelVersion
     foils: Campaign
+    errand: Errand
     people: dict[str, User | None]
 
     def url(self, name: str, who: str) -> str:
@@ -83,6 +85,8 @@ class Place:
             return [self.elevation.uid, self.campaign.uid, 0, 0, 0]
         if name == "annotate:basemap_tile":
             return [self.elevation.uid, 0, 0, 0]
+        if name == "review:triage_lesson":
+            return ["craters"]
         return [self._uid(str(pattern), who)] if pattern.converters else []
 
     def _uid(self, pattern: str, who: str) -> UUID:
@@ -102,6 +106,8 @@ class Place:
             "runs/<": self.run,
             "model-versions/": self.version,
             "/foils/": self.foils,
+            "foil-errands/": self.errand,
+            "campaigns/<uuid:uid>/triage/": self.foils,
         }
         return next((thing.uid for key, thing in things.items() if key in pattern), self.campaign.uid)
 
@@ -149,6 +155,7 @@ def place(
         visibility=request.param,
     )
     foils = create_foil_campaign(name="Foils", created_by=founder, visibility=request.param)
+    errand = Errand.objects.create(workflow=rules.workflow_of(foils), kind=Errand.Kind.REPLAY)
     for role in Role.values:
         Membership.objects.create(campaign=campaign, user=people[role], role=role)
         Membership.objects.create(campaign=foils, user=people[role], role=role)
@@ -169,7 +176,7 @@ def place(
         is_current=True,
         card=ModelCard.example().to_json(),
     )
-    return Place(campaign, elevation, catalogue, subject, run, version, foils, people)
+    return Place(campaign, elevation, catalogue, subject, run, version, foils, errand, people)
 
 
 def _elevation(folder: Path) -> Basemap:

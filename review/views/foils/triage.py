@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from annotate.access import authorise, me
+from annotate.access import authorise
 from annotate.models import Campaign
 from review import access
 from review.models import Workflow
@@ -45,10 +45,10 @@ def lesson(request: HttpRequest, key: str) -> HttpResponse:
 
 def _config(request: HttpRequest, campaign: Campaign, workflow: Workflow) -> dict[str, object]:
     """What the script needs to know: addresses, whose page it is, and what to say when there is nothing."""
-    is_known = request.user.is_authenticated
+    person = access.find_judge(request)
     return {
         "workflow": str(workflow.uid),
-        "participant": str(me(request).uid) if is_known else "",
+        "participant": str(person.participant.uid) if person else "",
         "urls": {
             "state": reverse("review:api_triage", args=[workflow.uid]),
             "start": reverse("review:api_triage_start", args=[workflow.uid]),

@@ -21,7 +21,7 @@ const LONGEST_WAIT_MS = 30_000;
 // What another tab keeps is that tab's to send; but it may die, or lose the network alone.
 const HELP_AFTER_MS = 10_000;
 // Of who asks, not of the one answer: the others would fare no better.
-const OF_THE_PERSON = new Set([401, 403]);
+const OF_THE_PERSON = new Set(["other_person", "consent"]);
 
 /** Emits "change" whenever what waits, or why, has changed. */
 export class AnswerQueue extends EventTarget {
@@ -167,7 +167,7 @@ export class AnswerQueue extends EventTarget {
       this.#retryLater();
       return false;
     }
-    if (OF_THE_PERSON.has(error.status) || error.code === "other_person") {
+    if ([401, 403].includes(error.status) || OF_THE_PERSON.has(error.code)) {
       this.#become("stopped");
       return false;
     }

@@ -36,11 +36,11 @@ let timer = 0;
 
 /** What the server knows of whoever asks: where they go on. */
 async function open() {
-  screen.open("opening");
+  screen.opening();
   try {
     await signIn.around(async () => enter(await ask("GET", config.urls.state)));
   } catch (error) {
-    screen.fail(sentenceOf(error));
+    screen.opening(sentenceOf(error));
   }
 }
 
@@ -64,13 +64,14 @@ async function agree() {
   try {
     await signIn.around(async () => enter(await ask("POST", config.urls.start, { consent: edition })));
   } catch (error) {
-    screen.fail(sentenceOf(error));
+    screen.opening(sentenceOf(error));
   }
 }
 
 /** From now on answers have an owner, and what earlier visits left is sent. */
 async function meet(person) {
   screen.greet(person);
+  ownBy(person.uid);
   if (judging.queue) {
     judging.queue.resume();
     return;
@@ -79,10 +80,21 @@ async function meet(person) {
   const queue = await makeQueue({ config, database, person, judging });
   judging.queue = queue;
   queue.addEventListener("change", () => screen.show());
-  showTrouble({ queue, signIn, onStopped: (error) => (error.status === 401 ? signIn.ask() : open()) });
+  showTrouble({ queue, signIn, onStopped: whenStopped });
   signIn.addEventListener("change", () => signIn.isNeeded || queue.resume());
   globalThis.addEventListener("online", comeBack);
   queue.resume();
+}
+
+/** The server refuses what this page sends when somebody else has come to ask. */
+function ownBy(uid) {
+  let owner = document.querySelector('meta[name="participant"]');
+  if (!owner) {
+    owner = document.createElement("meta");
+    owner.name = "participant";
+    document.head.append(owner);
+  }
+  owner.content = uid;
 }
 
 function teach(last) {
@@ -109,12 +121,21 @@ async function lookForPictures() {
     }
     screen.note(judging.deck.open.length ? "" : error.message);
     again = error.isPassing ? TRY_AGAIN_MS : 0;
-    if (error.status === 403 && error.code === "consent") {
+    if (error.code === "consent") {
       open();
     }
   }
   if (again) {
     timer = setTimeout(lookForPictures, again);
+  }
+}
+
+/** @param {ApiError} error What the server wants of the person before it takes more answers. */
+function whenStopped(error) {
+  if (error.status === 401) {
+    signIn.ask();
+  } else if (error.code === "consent") {
+    open();
   }
 }
 
@@ -178,7 +199,13 @@ judging.addEventListener("hint", ({ detail }) => {
     screen.hint(HINTS[detail]);
   }
 });
-judging.addEventListener("change", () => screen.show());
+judging.addEventListener("change", () => {
+  if (screen.isJudging && judging.said.stage === "consent") {
+    open(); // the text has changed since it was agreed to
+  } else {
+    screen.show();
+  }
+});
 judging.addEventListener("refused", ({ detail }) => toast(detail));
 foil.addEventListener("full", () => screen.hint(interpolate(gettext("A picture takes %(n)s marks; the largest craters are enough."), { n: foil.marks.length })));
 

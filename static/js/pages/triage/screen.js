@@ -33,11 +33,11 @@ export class Screen {
     this.show();
   }
 
-  /** @param {string} text What keeps the page from opening. */
-  fail(text) {
-    find("#opening-text").textContent = text;
-    find("#open-again").hidden = false;
-    find("#opening").removeAttribute("aria-busy");
+  /** @param {string} [trouble] What keeps the page from opening. */
+  opening(trouble = "") {
+    find("#opening-text").textContent = trouble || gettext("Opening…");
+    find("#open-again").hidden = !trouble;
+    find("#opening").setAttribute("aria-busy", String(!trouble));
     this.open("opening");
   }
 
@@ -55,7 +55,7 @@ export class Screen {
 
   /** @param {{pseudonym: string, is_anonymous: boolean}} person */
   greet({ pseudonym, is_anonymous: isAnonymous }) {
-    const text = interpolate(gettext("You are judging as %(name)s, without an account."), { name: pseudonym });
+    const text = interpolate(gettext("You are judging as %(name)s without an account."), { name: pseudonym });
     for (const id of ["#anonymous", "#nothing-anonymous"]) {
       find(id).hidden = !isAnonymous;
       find("span", find(id)).textContent = text;
@@ -95,6 +95,7 @@ export class Screen {
     }
     this.main.dataset.part = shown;
     this.main.dataset.mode = judging.mode;
+    this.main.dataset.stage = judging.said.stage;
     if (isEmpty) {
       this.#showNothing();
     } else if (shown === "judging") {
@@ -130,15 +131,14 @@ export class Screen {
     }
     this.toldUid = showing.uid;
     const { is_crater: isCrater, was_right: wasRight, text } = feedback;
+    const isPractice = this.judging.said.stage === "practice";
     find("#told").classList.toggle("was-right", wasRight);
-    find("#told-which").textContent =
-      this.judging.said.stage === "practice"
-        ? gettext("Practice")
-        : gettext("The picture before: its answer was known. Your next one waits.");
-    find("#told-title").textContent = wasRight ? gettext("You were right") : gettext("Not quite");
+    find("#told-which").textContent = isPractice ? gettext("Practice") : gettext("The picture before; your next one waits.");
+    find("#told-title").textContent = isPractice ? gettext("What it is") : gettext("You have seen a known picture");
     find("#told-text").textContent = text;
     find("#legend-mine").hidden = !marks.length;
     find("#legend-place").hidden = !feedback.places.length;
+    find("#legend-place circle").classList.toggle("is-not", !isCrater);
     find("#legend-place-text").textContent = isCrater ? gettext("the crater") : gettext("looks like one, and is none");
     this.#say(`${find("#told-title").textContent}. ${text}`);
     if (document.activeElement?.closest("#answers")) {
