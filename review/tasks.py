@@ -11,11 +11,13 @@ from django.conf import settings
 
 from review.models import Run
 from review.services import prediction, reaper, training
+from review.services.foils import errands, work
 
 # A backstop behind the follower's own limit, which ends the run in words.
 LONGEST_RUN_S = settings.RUN_LIMIT_S + 24 * 3600
 # So many workers may share one prediction; those who find no window left return at once.
 PREDICTION_HELPERS = 4
+LONGEST_ERRAND_S = 6 * 3600
 
 
 def worker_name() -> str:
@@ -39,6 +41,17 @@ def predict_task(run_pk: int) -> None:
 def requeue_runs_task() -> None:
     for run in reaper.requeue():
         enqueue(run)
+
+
+@shared_task(soft_time_limit=LONGEST_ERRAND_S, time_limit=LONGEST_ERRAND_S + 60)
+def errand_task(errand_pk: int) -> None:
+    work.execute(errand_pk)
+
+
+@shared_task(soft_time_limit=25, time_limit=30)
+def requeue_errands_task() -> None:
+    for errand in errands.requeue():
+        errand_task.delay_on_commit(errand.pk)
 
 
 def enqueue(run: Run) -> None:

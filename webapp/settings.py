@@ -338,6 +338,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": HEARTBEAT_S,
         "options": {"expires": 30.0},
     },
+    "requeue-errands": {
+        "task": "review.tasks.requeue_errands_task",
+        "schedule": HEARTBEAT_S,
+        "options": {"expires": 30.0},
+    },
     "requeue-conversions": {
         "task": "annotate.tasks.requeue_conversions_task",
         "schedule": HEARTBEAT_S,

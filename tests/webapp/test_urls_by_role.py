@@ -10,6 +10,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, reverse
+from django.utils import timezone
 
 import annotate.urls
 import review.urls
@@ -21,8 +22,8 @@ from annotate.services.features import add_features
 from annotate.services.participants import participant_of
 from mlcore.artifact import ModelCard
 from review.access import MATRIX as REVIEW_MATRIX
-from review.models import Errand, ModelVersion, Run, Subject
-from review.services.foils import rules
+from review.models import Errand, ModelVersion, Run, Showing, Subject
+from review.services.foils import pictures, rules
 from review.services.policies import candidates
 from tests.annotate.builders import draw, take, wait_for_import
 from tests.data.rasters import MAP, north_up, write
@@ -53,6 +54,11 @@ KEPT_BY = {
 # Nobody who might still draw sees what others found while tiles are open (access.is_blind).
 HIDDEN_FROM_THE_BLIND = {"annotate:api_features"}
 BLIND = (ANONYMOUS, STRANGER, Role.ANNOTATOR)
+# Who judges without a sign-in is known by a cookie, and here has none.
+NEEDS_A_COOKIE = {
+    "review:api_triage_next": 403, "review:api_triage_answers": 403, "review:api_triage_back": 403,
+    "review:api_showing_frame": 404,
+}  # fmt: skip
 # Whoever asks for this is nobody afterwards.
 SIGNS_OUT = {"annotate:sign_out_everywhere"}
 # And nobody joins a private campaign without being asked.
@@ -87,6 +93,8 @@ class Place:
             return [self.elevation.uid, 0, 0, 0]
         if name == "review:triage_lesson":
             return ["craters"]
+        if name == "review:api_showing_frame":
+            return [self._showing(self.people[who] or self.people[Role.ANNOTATOR]).uid, 0]
         return [self._uid(str(pattern), who)] if pattern.converters else []
 
     def _uid(self, pattern: str, who: str) -> UUID:
@@ -106,10 +114,23 @@ class Place:
             "runs/<": self.run,
             "model-versions/": self.version,
             "/foils/": self.foils,
+            "v1/triage/": rules.workflow_of(self.foils),
             "foil-errands/": self.errand,
             "campaigns/<uuid:uid>/triage/": self.foils,
         }
         return next((thing.uid for key, thing in things.items() if key in pattern), self.campaign.uid)
+
+    def _showing(self, asker: User) -> Showing:
+        picture, _ = pictures.add_picture(
+            campaign=self.foils,
+            name="foil.tif",
+            frames=[np.zeros((40, 40), np.uint8)],
+            where=pictures.Where(),
+        )
+        subject, _ = Subject.objects.get_or_create(workflow=rules.workflow_of(self.foils), picture=picture)
+        return Showing.objects.create(
+            subject=subject, participant=participant_of(asker), expires_at=timezone.now()
+        )
 
     def _visit(self, asker: User) -> object:
         return take(self.campaign.tiles.order_by("number").first(), participant_of(asker))
@@ -194,6 +215,8 @@ def may(who: str, name: str, method: str, campaign: Campaign) -> bool:
         return False
     if name in HIDDEN_FROM_THE_BLIND and who in BLIND:
         return False
+    if name in NEEDS_A_COOKIE and who == ANONYMOUS:
+        return False
     if name in KEPT_BY and who not in KEPT_BY[name]:
         return False
     if who == STAFF:
@@ -255,6 +278,9 @@ def refusal_for(who: str, name: str, campaign: Campaign) -> int:
     """Sign in first; then what is private is not there; then it is there but not for this role."""
     if name in HIDDEN_FROM_THE_BLIND and campaign.visibility == Campaign.Visibility.PUBLIC:
         return 403
+    if who == ANONYMOUS and name in NEEDS_A_COOKIE:
+        is_public = campaign.visibility == Campaign.Visibility.PUBLIC
+        return NEEDS_A_COOKIE[name] if is_public or NEEDS_A_COOKIE[name] == 404 else 401
     if who == ANONYMOUS:
         return 401 if name.split(":")[1].startswith("api_") else 302
     hidden = (

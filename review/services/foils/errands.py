@@ -49,6 +49,12 @@ def latest(workflow: Workflow, kind: Errand.Kind) -> Errand | None:
     return workflow.errands.filter(kind=kind).select_related("asked_by__user").order_by("-id").first()
 
 
+def is_silent(errand: Errand) -> bool:
+    """Whether somebody works at it who has not been heard of lately."""
+    at_work = Errand.objects.filter(pk=errand.pk, state=State.WORKING)
+    return at_work.filter(liveness.unheard("heartbeat_at", liveness.SILENT_AFTER)).exists()
+
+
 def execute(pk: int, works: dict[str, Work]) -> None:
     """Claim the errand, do it and write down what came of it; nothing where somebody else has it."""
     errand = _claim(pk)

@@ -1,4 +1,4 @@
-"""What a rule would take and find from here on, with the people of this triage: votes against completeness."""
+"""What a rule would take and find from here on with the people of a triage: votes against completeness."""
 
 from dataclasses import asdict, dataclass
 
