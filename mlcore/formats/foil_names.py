@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from mlcore.errors import InvalidInput
 
+# Each multiplies the ways in which a name can be tried.
+MOST_STARS = 3
 _NUMBER = r"[-+]?\d+(?:[.,]\d+)?"
 # Each field, and what it may look like.
 FIELDS = {"foil": r"[^/{}]+?", "x_um": _NUMBER, "y_um": _NUMBER, "nm_per_px": _NUMBER, "focus": r"\d+"}
@@ -58,8 +60,8 @@ class NamePattern:
         """Check the pattern.
 
         Raises:
-            InvalidInput: Empty, a field that does not exist or comes twice, a brace that is not closed, or
-                two fields with nothing between them.
+            InvalidInput: Empty, a field that does not exist or comes twice, a brace that is not closed,
+                two fields with nothing between them, or more than MOST_STARS stars.
         """
         if not pattern.strip():
             raise InvalidInput("The pattern is empty; write a file's name with fields such as {foil} in it.")
@@ -75,6 +77,8 @@ class NamePattern:
             raise InvalidInput(
                 "The pattern has no field; write {foil}, for example, where the foil's name stands."
             )
+        if pattern.count("*") > MOST_STARS:
+            raise InvalidInput(f"The pattern has more than {MOST_STARS} stars; write out what names share.")
         if any("{" in part or "}" in part for part in parts[::2]):
             raise InvalidInput("A brace in the pattern is not closed; a field is written {foil}.")
         if any(part == "" for part in parts[2:-2:2]):
@@ -95,6 +99,23 @@ class NamePattern:
             return None
         focus = int(said["focus"]) if "focus" in said else None
         return Place(foil=said.get("foil"), focus=focus, **numbers)
+
+    def series_of(self, name: str) -> str | None:
+        """The name without its number in a focus series, in small letters: the same for all images of one.
+
+        Args:
+            name: Of a file; folders in it count, so that series in two folders stay apart.
+
+        Returns:
+            None where the pattern has no focus, or does not fit.
+        """
+        folder, slash, base = name.replace("\\", "/").rpartition("/")
+        found = self._regex.fullmatch(base)
+        if found is None or "focus" not in found.groupdict():
+            return None
+        start, end = found.span("focus")
+        # A character that no name holds keeps the series apart from a file that is called like it.
+        return f"{folder}{slash}{base[:start]}\x1f{base[end:]}".casefold()
 
     def preview(self, names: Iterable[str], *, shown: int = 10) -> Preview:
         """What it makes of many names; of each kind the first few are kept."""

@@ -47,12 +47,13 @@ class Picture:
         return hashlib.sha256(head + little_endian.tobytes()).hexdigest()
 
 
-def read_pictures(path: Path, *, name: str = "") -> Iterator[Picture]:
+def read_pictures(path: Path, *, name: str = "", most_pixels: int = MOST_PIXELS) -> Iterator[Picture]:
     """The pictures of a file: one, or each page of a TIFF stack.
 
     Args:
         path: The file.
         name: What people call it, for the refusals; by default the file's own name.
+        most_pixels: That a page may have.
 
     Raises:
         InvalidInput: Not an image of FORMATS, torn, in colour, animated, too small or too large. Pages before
@@ -65,14 +66,14 @@ def read_pictures(path: Path, *, name: str = "") -> Iterator[Picture]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             _check_pages(image, name)
             for number, page in enumerate(ImageSequence.Iterator(image)):
-                _check_size(page.size, name)
+                _check_size(page.size, name, most_pixels)
                 yield Picture(_grey(page, name), number)
     except UnidentifiedImageError:
         raise InvalidInput(
             f"{name} is not an image of a kind read here ({', '.join(FORMATS)}); export it as TIFF or PNG."
         ) from None
     except Image.DecompressionBombError:
-        raise InvalidInput(f"{name} {_too_large()}") from None
+        raise InvalidInput(f"{name} {_too_large(most_pixels)}") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise InvalidInput(f"{name} is damaged and cannot be read to its end ({error}).") from None
 
@@ -108,17 +109,17 @@ def _check_pages(image: Image.Image, name: str) -> None:
         raise InvalidInput(f"{name} has {pages} pages, and a stack may have {MOST_PAGES}; split it.")
 
 
-def _check_size(size: tuple[int, int], name: str) -> None:
+def _check_size(size: tuple[int, int], name: str, most_pixels: int) -> None:
     if min(size) < SMALLEST_PX:
         raise InvalidInput(
             f"{name} is {size[0]} × {size[1]} px; a picture has at least {SMALLEST_PX} px a side."
         )
-    if max(size) > LARGEST_PX or size[0] * size[1] > MOST_PIXELS:
-        raise InvalidInput(f"{name} is {size[0]} × {size[1]} px and {_too_large()}")
+    if max(size) > LARGEST_PX or size[0] * size[1] > most_pixels:
+        raise InvalidInput(f"{name} is {size[0]} × {size[1]} px and {_too_large(most_pixels)}")
 
 
-def _too_large() -> str:
-    return f"is too large: at most {LARGEST_PX:,} px a side and {MOST_PIXELS:,} px in all; cut it up."
+def _too_large(most_pixels: int) -> str:
+    return f"is too large: at most {LARGEST_PX:,} px a side and {most_pixels:,} px in all; cut it up."
 
 
 def _grey(image: Image.Image, name: str) -> Grey:
@@ -146,7 +147,7 @@ def _sixteen_bits(pixels: NDArray[np.int32], name: str) -> NDArray[np.uint16]:
 
 
 def _same_channels(pixels: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
-    spread = pixels.max(axis=2).astype(int) - pixels.min(axis=2)
+    spread = pixels.max(axis=2).astype(np.int16) - pixels.min(axis=2)
     if (spread > GREY_TOLERANCE).any():
         share = float((spread > GREY_TOLERANCE).mean())
         raise InvalidInput(

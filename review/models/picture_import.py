@@ -3,6 +3,8 @@
     listing ──▶ uploaded ──confirm──▶ queued ──claim──▶ reading ──▶ done
                    ▲                    ▲ ▲               │  └──▶ failed ──go on──▶ queued
                    └── mend the pattern ┘ └─lose, slice───┘
+
+The row is the truth, and every step is a compare-and-set on (state, attempt).
 """
 
 import uuid

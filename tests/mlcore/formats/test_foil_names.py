@@ -54,3 +54,18 @@ def test_a_preview_counts_all_and_shows_a_few():
 def test_a_pattern_that_cannot_work_says_why(pattern: str, sentence: str):
     with pytest.raises(InvalidInput, match=sentence):
         NamePattern(pattern)
+
+
+def test_images_of_one_series_share_a_name_without_its_number():
+    pattern = NamePattern("z{focus}_{foil}_*.tif")
+    series = {pattern.series_of(f"scan/z{n}_F_a.tif") for n in (1, 2, 30)}
+    assert len(series) == 1
+    assert pattern.series_of("scan/z1_F_b.tif") not in series
+    assert pattern.series_of("other/z1_F_a.tif") not in series
+    assert pattern.series_of("notes.txt") is None
+    assert NamePattern("{foil}_*.tif").series_of("F_1.tif") is None
+
+
+def test_a_pattern_that_could_be_tried_for_ever_is_refused():
+    with pytest.raises(InvalidInput, match="stars"):
+        NamePattern("*a*a*a*{foil}")
