@@ -7,8 +7,10 @@ own shading with these. Beyond its reach the pixels are the image's own, to the 
 What cannot be measured is guessed: where the detector stands, and how strongly a slope shines on this foil.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from scipy.ndimage import convolve, gaussian_filter
 
 from mlcore.errors import InvalidInput
 from mlcore.formats.pictures import Grey
+from mlcore.simulate.foils import version
 from mlcore.simulate.foils.craters import REACH, SHOWN, Crater, Family, around, relief
 
 # Private there, but that folder is frozen: what they compute cannot change under us.
@@ -60,6 +63,11 @@ class Look:
     contrast: float
     white: int
     step: int
+
+
+def paster_version() -> str:
+    """SHA-256 of the simulator and of this module: what put a thing into an image."""
+    return hashlib.sha256(version().encode() + Path(__file__).read_bytes()).hexdigest()
 
 
 def draw_crater(

@@ -107,9 +107,11 @@ def _what_it_is(gold: Gold) -> str:
         case Gold.Origin.SYNTHETIC, True:
             return _("It is synthetic: Tektite put it there to learn how well craters are seen.")
         case Gold.Origin.SYNTHETIC, False:
-            return _("Nothing was put into this synthetic picture.")
+            return _("There is no crater in it.")
         case Gold.Origin.CONFIRMED, True:
             return _("It was confirmed at the microscope.")
+        case Gold.Origin.LOOK_ALIKE, False if gold.made_by.get("how") in ("pasted", "scene"):
+            return _("It looks like a crater, and is a pit that Tektite put there.")
         case Gold.Origin.LOOK_ALIKE, False:
             return _("It looks like a crater, and an expert found that it is none.")
         case _, True:
