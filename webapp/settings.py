@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
@@ -226,6 +227,8 @@ STORAGES = {
 }
 FILE_UPLOAD_HANDLERS = ["webapp.uploads.UploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+# Of one request; each is an open file until it is stored.
+DATA_UPLOAD_MAX_NUMBER_FILES = 201
 # Upper limits, named in the refusals.
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=8 * 1024**3)
 # What the basemaps of one person may take on the disk; staff are free.
@@ -338,8 +341,18 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": HEARTBEAT_S,
         "options": {"expires": 30.0},
     },
+    # At night, when few people judge; in the zone of TIME_ZONE.
+    "reckon-nightly": {
+        "task": "review.tasks.reckon_nightly_task",
+        "schedule": crontab(hour=2, minute=30),
+    },
     "requeue-errands": {
         "task": "review.tasks.requeue_errands_task",
+        "schedule": HEARTBEAT_S,
+        "options": {"expires": 30.0},
+    },
+    "tend-pictures": {
+        "task": "review.tasks.tend_pictures_task",
         "schedule": HEARTBEAT_S,
         "options": {"expires": 30.0},
     },

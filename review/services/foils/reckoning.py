@@ -10,15 +10,17 @@ from time import perf_counter
 
 import numpy as np
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
+from annotate.models import Participant
 from annotate.services.locks import exclusive
 from mlcore.consensus.answers.published import CONFIDENCE, DRAWS, Published, publish
-from mlcore.consensus.answers.votes import record
+from mlcore.consensus.answers.votes import order, record
 from mlcore.errors import Conflict
-from review.models import Estimate, Judge, Reckoning, Workflow
-from review.services.foils import log, rules, selves, statistics, weighing
+from review.models import Classification, Errand, Estimate, Judge, Reckoning, Workflow
+from review.services.foils import errands, figures, log, rules, selves, statistics, suspects, weighing
 
 Progress = Callable[[int, int], None]
 
@@ -56,8 +58,42 @@ def newest(workflow: Workflow) -> Reckoning | None:
     return Reckoning.objects.filter(workflow=workflow).order_by("-pk").first()
 
 
-def reckon(workflow: Workflow, tell: Progress = lambda n_done, n_all: None) -> Reckoning:
+def ask_nightly() -> list[Errand]:
+    """Errands for all triages with answers; what is under way already is not asked again."""
+    answered = Classification.objects.filter(workflow=OuterRef("pk"))
+    asked = Workflow.objects.filter(Exists(answered), policy=Workflow.Policy.TRIAGE)
+    found = [
+        errands.ask(workflow=workflow, kind=Errand.Kind.RECKON, question={"even_if_same": False}, by=None)
+        for workflow in asked.order_by("pk")
+    ]
+    return [errand for errand, is_new in found if is_new]
+
+
+def ask(workflow: Workflow, by: Participant) -> tuple[Errand, bool]:
+    """An errand that reckons now, and whether it is new."""
+    return errands.ask(workflow=workflow, kind=Errand.Kind.RECKON, question={"even_if_same": True}, by=by)
+
+
+def work(errand: Errand, tell: Progress) -> dict[str, object]:
+    """A night's work: set suspects aside, reckon, draw the figures.
+
+    The question is {"even_if_same": bool}: whether to publish anew what would be the same.
+    """
+    suspects.look_through(errand.workflow)
+    made = reckon(errand.workflow, tell, even_if_same=errand.question["even_if_same"])
+    figures.draw(made)
+    return {"reckoning": str(made.uid)}
+
+
+def reckon(
+    workflow: Workflow, tell: Progress = lambda n_done, n_all: None, *, even_if_same: bool = True
+) -> Reckoning:
     """Publish what the log says now, and weigh every picture anew by it.
+
+    Args:
+        workflow: A triage.
+        tell: Is told how many of the pictures that change their outcome are done.
+        even_if_same: Without, what stands is kept where the same input was reckoned last.
 
     Raises:
         Conflict: It is being done at this moment.
@@ -68,7 +104,7 @@ def reckon(workflow: Workflow, tell: Progress = lambda n_done, n_all: None) -> R
         began = perf_counter()
         everybody = log.read(workflow, until=log.end(workflow))
         recount(workflow, everybody)
-        reckoning = _publish(workflow, everybody, began)
+        reckoning = _publish(workflow, everybody, began, even_if_same)
         weighing.weigh_again(workflow, tell, everybody)
         return reckoning
 
@@ -137,10 +173,12 @@ def _counts(judge: Judge) -> list[int]:
     return [judge.hits, judge.craters, judge.passes, judge.blanks]
 
 
-def _publish(workflow: Workflow, everybody: log.Log, began: float) -> Reckoning:
+def _publish(workflow: Workflow, everybody: log.Log, began: float, even_if_same: bool) -> Reckoning:
     left_out = log.set_aside(workflow)
     counted = everybody.without(left_out)
-    version = rules.current(workflow)
+    version, stands = rules.current(workflow), newest(workflow)
+    if stands and not even_if_same and stands.sha256 == order(counted.votes, version.rule).sha256:
+        return stands
     found = publish(counted.votes, version.rule)
     findings = _findings(found) | statistics.findings(workflow, counted, found)
     findings |= {"rule": version.number, "set_aside": left_out}

@@ -1,7 +1,7 @@
 """Which service does which kind of errand."""
 
 from review.models import Errand
-from review.services.foils import errands, replaying, retiring, simulation, suspects
+from review.services.foils import errands, reckoning, replaying, retiring, simulation, suspects
 
 WORKS: dict[str, errands.Work] = {
     Errand.Kind.APPLY_RULE: retiring.apply_rule,
@@ -9,6 +9,7 @@ WORKS: dict[str, errands.Work] = {
     Errand.Kind.WEIGH_AGAIN: suspects.weigh_again,
     Errand.Kind.REPLAY: replaying.replay_rule,
     Errand.Kind.SIMULATION: simulation.simulate,
+    Errand.Kind.RECKON: reckoning.work,
 }
 
 
