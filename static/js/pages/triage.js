@@ -44,8 +44,8 @@ async function open() {
   }
 }
 
-/** @param {object} state Of the server. */
-async function enter(state) {
+/** @param {object} state Of the server. @param {boolean} [isNew] Whether they have just agreed. */
+async function enter(state, isNew = false) {
   if (state.stage === "consent") {
     edition = state.consent.edition;
     screen.askConsent(state.consent.text);
@@ -53,8 +53,9 @@ async function enter(state) {
   }
   await meet(state.person);
   judging.said = { ...judging.said, stage: state.stage, practice: state.practice, progress: state.progress };
-  if (state.stage === "practice" && !state.practice?.answered) {
-    teach(gettext("Try some known pictures"));
+  const isPractice = state.stage === "practice";
+  if (isNew || (isPractice && !state.practice.answered)) {
+    teach(isPractice ? gettext("Try some known pictures") : gettext("Begin"));
   } else {
     judge();
   }
@@ -62,7 +63,7 @@ async function enter(state) {
 
 async function agree() {
   try {
-    await signIn.around(async () => enter(await ask("POST", config.urls.start, { consent: edition })));
+    await signIn.around(async () => enter(await ask("POST", config.urls.start, { consent: edition }), true));
   } catch (error) {
     screen.opening(sentenceOf(error));
   }
