@@ -13,7 +13,9 @@ from annotate.access import (
     MEMBERS,
     PEOPLE,
     READERS,
+    SIGHTED,
     STAFF_ONLY,
+    WATCHING,
     Matrix,
     Permission,
     SignInNeeded,
@@ -24,11 +26,23 @@ from annotate.access import get_campaign as get_campaign_by_matrix
 from annotate.access import get_map_campaign as get_map_campaign_by_matrix
 from annotate.models import Basemap, Campaign, Catalogue, Participant, Role
 from mlcore.errors import Conflict, NotAllowed, NotFound
-from review.models import Errand, Frame, ModelVersion, Run, Showing, Subject, Workflow
+from review.models import (
+    Errand,
+    Frame,
+    ModelVersion,
+    Picture,
+    PictureImport,
+    Run,
+    Showing,
+    Subject,
+    Workflow,
+)
 from review.services.foils import networks, pace, selves
 from review.services.foils.selves import Person
 
 REVIEWERS: Permission = frozenset({Role.REVIEWER, Role.LEAD})
+# Who may see what others found on foils; see get_results for who judges, too.
+RESULTS: Permission = REVIEWERS | WATCHING
 
 # Where the session keeps a visitor's uid.
 VISITOR = "triage_visitor"
@@ -43,6 +57,29 @@ MATRIX: Matrix = {
     "review:models": {"GET": MEMBERS},
     "review:foils": {"GET": READERS},
     "review:foil_errand": {"GET": LEADS},
+    "review:foil_thumbnail": {"GET": RESULTS},
+    "review:foil_results": {"GET": RESULTS},
+    "review:foil_results_csv": {"GET": RESULTS},
+    "review:foil_test_set": {"GET": RESULTS},
+    "review:foil_statistics": {"GET": RESULTS},
+    "review:foil_figure": {"GET": RESULTS},
+    "review:foil_candidate": {"GET": RESULTS, "POST": REVIEWERS},
+    "review:foil_reckon": {"POST": LEADS},
+    "review:foil_rules": {"GET": LEADS, "POST": LEADS},
+    "review:foil_retired": {"GET": LEADS, "POST": LEADS},
+    "review:foil_simulation": {"GET": LEADS, "POST": LEADS},
+    "review:foil_people": {"GET": LEADS, "POST": LEADS},
+    "review:foil_images": {"GET": LEADS},
+    "review:foil_frame": {"GET": RESULTS},
+    "review:foil_import": {"GET": LEADS, "POST": LEADS},
+    "review:foil_correction": {"POST": LEADS},
+    "review:foil_batch": {"GET": LEADS, "POST": LEADS},
+    "review:foil_batch_status": {"GET": LEADS},
+    "review:foil_batch_confirm": {"POST": LEADS},
+    "review:foil_batch_stop": {"POST": LEADS},
+    "review:foil_batch_go_on": {"POST": LEADS},
+    "review:foil_batch_discard": {"POST": LEADS},
+    "review:foil_batch_refused": {"GET": LEADS},
     "review:triage": {"GET": READERS},
     "review:triage_lesson": {"GET": READERS},
     "review:run": {"GET": MEMBERS},
@@ -77,6 +114,40 @@ def get_foils(request: HttpRequest, uid: UUID) -> Campaign:
     if campaign.kind != Campaign.Kind.FOIL:
         raise NotFound(_("“%(name)s” has no pictures of foils to judge.") % {"name": campaign.name})
     return campaign
+
+
+def get_results(request: HttpRequest, uid: UUID) -> Campaign:
+    """The campaign, for who may see what others found in it.
+
+    Raises:
+        NotAllowed: The asker watches and judges, too.
+    """
+    campaign = get_foils(request, uid)
+    _refuse_judges(request, campaign)
+    return campaign
+
+
+def get_candidate(request: HttpRequest, uid: UUID) -> Subject:
+    """A picture with all that became of it, for who may see that."""
+    pictures = Subject.objects.filter(picture__isnull=False).select_related(
+        "workflow__campaign", "picture", "rule", "audit"
+    )
+    subject = pictures.filter(uid=uid).first()
+    if subject is None:
+        raise NotFound(_("There is no candidate at this address."))
+    authorise(request, subject.workflow.campaign, matrix=MATRIX)
+    _refuse_judges(request, subject.workflow.campaign)
+    return subject
+
+
+def _refuse_judges(request: HttpRequest, campaign: Campaign) -> None:
+    roles = roles_in(request.user, campaign)
+    if Role.ANNOTATOR in roles and not roles & SIGHTED:
+        raise NotAllowed(
+            _("You judge in “%(name)s”, so what others found there stays hidden from you.")
+            % {"name": campaign.name},
+            code="blind",
+        )
 
 
 def get_map_campaign(request: HttpRequest, uid: UUID) -> Campaign:
@@ -221,6 +292,25 @@ def get_subject(request: HttpRequest, uid: UUID) -> Subject:
     return subject
 
 
+def get_batch(request: HttpRequest, uid: UUID) -> PictureImport:
+    """Pictures on their way in, if the asker may do with them what this URL does."""
+    batch = PictureImport.objects.select_related("campaign").filter(uid=uid).first()
+    if batch is None:
+        raise NotFound(_("There are no pictures on their way in at this address; they may be discarded."))
+    authorise(request, batch.campaign, matrix=MATRIX)
+    return batch
+
+
+def get_picture_frame(request: HttpRequest, uid: UUID, number: int) -> Frame:
+    """One image of a picture, for leads; judges reach it by their showings only."""
+    frames = Frame.objects.select_related("picture__campaign")
+    frame = frames.filter(picture__uid=uid, number=number).first()
+    if frame is None:
+        raise NotFound(_("There is no picture at this address."))
+    authorise(request, frame.picture.campaign, matrix=MATRIX)
+    return frame
+
+
 def get_errand(request: HttpRequest, uid: UUID) -> Errand:
     """The errand, if the asker may do with it what this URL does."""
     errand = Errand.objects.select_related("workflow__campaign", "asked_by__user").filter(uid=uid).first()
@@ -228,6 +318,15 @@ def get_errand(request: HttpRequest, uid: UUID) -> Errand:
         raise NotFound(_("There is no errand at this address."))
     authorise(request, errand.workflow.campaign, matrix=MATRIX)
     return errand
+
+
+def get_picture(request: HttpRequest, uid: UUID) -> Picture:
+    """The picture by its own name, which judges never learn, if the asker may do what this URL does."""
+    picture = Picture.objects.select_related("campaign").filter(uid=uid).first()
+    if picture is None:
+        raise NotFound(_("There is no picture at this address."))
+    authorise(request, picture.campaign, matrix=MATRIX)
+    return picture
 
 
 def get_run(request: HttpRequest, uid: UUID) -> Run:

@@ -3,7 +3,22 @@
 from django.urls import URLPattern, path
 
 from review.views import api, judging, learning, operator, pages
-from review.views.foils import errands, hub, judging_api, triage
+from review.views.foils import (
+    candidate,
+    errands,
+    hub,
+    images,
+    imports,
+    judging_api,
+    people,
+    results,
+    retired,
+    rules,
+    simulation,
+    statistics,
+    thumbnails,
+    triage,
+)
 
 app_name = "review"
 urlpatterns: list[URLPattern] = [
@@ -14,7 +29,33 @@ urlpatterns: list[URLPattern] = [
     path("campaigns/<uuid:uid>/review/", judging.review, name="review"),
     path("campaigns/<uuid:uid>/models/", learning.models, name="models"),
     path("campaigns/<uuid:uid>/foils/", hub.hub, name="foils"),
+    path("campaigns/<uuid:uid>/foils/rules/", rules.rules, name="foil_rules"),
+    path("campaigns/<uuid:uid>/foils/retired/", retired.retired, name="foil_retired"),
+    path("campaigns/<uuid:uid>/foils/simulator/", simulation.simulation, name="foil_simulation"),
+    path("campaigns/<uuid:uid>/foils/people/", people.people, name="foil_people"),
+    path("campaigns/<uuid:uid>/foils/results/", results.results, name="foil_results"),
+    path("campaigns/<uuid:uid>/foils/results/candidates.csv", results.results_csv, name="foil_results_csv"),
+    path("campaigns/<uuid:uid>/foils/results/test-set.csv", results.test_set_csv, name="foil_test_set"),
+    path("campaigns/<uuid:uid>/foils/results/reckon/", results.reckon, name="foil_reckon"),
+    path("campaigns/<uuid:uid>/foils/statistics/", statistics.statistics, name="foil_statistics"),
+    path(
+        "campaigns/<uuid:uid>/foils/statistics/<slug:name>.<slug:kind>", statistics.figure, name="foil_figure"
+    ),
+    path("foil-candidates/<uuid:uid>/", candidate.candidate, name="foil_candidate"),
     path("foil-errands/<uuid:uid>/", errands.errand, name="foil_errand"),
+    path("foil-pictures/<uuid:uid>/thumbnail", thumbnails.thumbnail, name="foil_thumbnail"),
+    path("campaigns/<uuid:uid>/foils/images/", images.foil_images, name="foil_images"),
+    path("foil-pictures/<uuid:uid>/small.jpg", thumbnails.thumbnail, name="foil_thumbnail"),
+    path("foil-pictures/<uuid:uid>/<int:number>.jpg", images.frame, name="foil_frame"),
+    path("campaigns/<uuid:uid>/foils/import/", imports.foil_import, name="foil_import"),
+    path("campaigns/<uuid:uid>/foils/correction/", imports.correction, name="foil_correction"),
+    path("foil-imports/<uuid:uid>/", imports.batch, name="foil_batch"),
+    path("foil-imports/<uuid:uid>/status/", imports.status, name="foil_batch_status"),
+    path("foil-imports/<uuid:uid>/confirm/", imports.confirm, name="foil_batch_confirm"),
+    path("foil-imports/<uuid:uid>/stop/", imports.stop, name="foil_batch_stop"),
+    path("foil-imports/<uuid:uid>/go-on/", imports.go_on, name="foil_batch_go_on"),
+    path("foil-imports/<uuid:uid>/discard/", imports.discard, name="foil_batch_discard"),
+    path("foil-imports/<uuid:uid>/refused.csv", imports.refused, name="foil_batch_refused"),
     path("campaigns/<uuid:uid>/triage/", triage.triage, name="triage"),
     path("triage/lessons/<slug:key>.jpg", triage.lesson, name="triage_lesson"),
     path("runs/<uuid:uid>/", learning.run, name="run"),

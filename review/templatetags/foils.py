@@ -1,15 +1,18 @@
 """The head and tabs that all pages on a campaign's foils share, and words for outcomes."""
 
-from django import template
+from django import forms, template
 from django.utils.translation import gettext_lazy as _
 
 from annotate.access import LEADS, roles_in
 from annotate.models import Campaign
+from annotate.templatetags.planet import whole
 from mlcore.consensus.answers.stopping import Outcome
 from review.access import MATRIX
 from review.services.foils.words import OUTCOMES
 
 register = template.Library()
+
+_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 # Shown in this order, to whom the page's row in the matrix lets in.
 TABS = (
@@ -51,3 +54,36 @@ def _tabs(context: template.Context, campaign: Campaign) -> dict[str, object]:
 def outcome(value: str) -> str:
     """An outcome's name; a dash for what is open."""
     return str(OUTCOMES[Outcome(value)]) if value else "–"
+
+
+@register.filter
+def words_of(text: str) -> list[str]:
+    """A text at its blanks."""
+    return text.split()
+
+
+@register.filter
+def field_of(form: forms.Form, name: str) -> forms.BoundField:
+    """A form's field by its name."""
+    return form[name]
+
+
+@register.filter
+def setting(value: float) -> str:
+    """A setting as short as it can be told: 0.95, 0.000001 as 1e-06."""
+    return f"{value:g}"
+
+
+@register.filter
+def probability(value: float) -> str:
+    """A probability in two significant digits, small ones as powers of ten: 0.95, 3.2·10⁻⁵."""
+    if value >= 0.001 or value == 0:
+        return f"{value:.2g}"
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits}·10{str(int(exponent)).translate(_RAISED)}"
+
+
+@register.filter
+def signed(value: int) -> str:
+    """A difference with its sign: +12, −3."""
+    return ("+" if value > 0 else "") + whole(value)

@@ -22,7 +22,7 @@ from annotate.services.features import add_features
 from annotate.services.participants import participant_of
 from mlcore.artifact import ModelCard
 from review.access import MATRIX as REVIEW_MATRIX
-from review.models import Errand, ModelVersion, Run, Showing, Subject
+from review.models import Errand, ModelVersion, Picture, Run, Showing, Subject
 from review.services.foils import pictures, rules
 from review.services.policies import candidates
 from tests.annotate.builders import draw, take, wait_for_import
@@ -77,6 +77,7 @@ class Place:
     version: ModelVersion
     foils: Campaign
     errand: Errand
+    picture: Picture
     people: dict[str, User | None]
 
     def url(self, name: str, who: str) -> str:
@@ -116,6 +117,7 @@ class Place:
             "/foils/": self.foils,
             "v1/triage/": rules.workflow_of(self.foils),
             "foil-errands/": self.errand,
+            "foil-pictures/": self.picture,
             "campaigns/<uuid:uid>/triage/": self.foils,
         }
         return next((thing.uid for key, thing in things.items() if key in pattern), self.campaign.uid)
@@ -177,6 +179,8 @@ def place(
     )
     foils = create_foil_campaign(name="Foils", created_by=founder, visibility=request.param)
     errand = Errand.objects.create(workflow=rules.workflow_of(foils), kind=Errand.Kind.REPLAY)
+    grey = np.zeros((48, 64), np.uint8)
+    picture, _ = pictures.add_picture(campaign=foils, name="a.tif", frames=[grey], where=pictures.Where())
     for role in Role.values:
         Membership.objects.create(campaign=campaign, user=people[role], role=role)
         Membership.objects.create(campaign=foils, user=people[role], role=role)
@@ -197,7 +201,7 @@ def place(
         is_current=True,
         card=ModelCard.example().to_json(),
     )
-    return Place(campaign, elevation, catalogue, subject, run, version, foils, errand, people)
+    return Place(campaign, elevation, catalogue, subject, run, version, foils, errand, picture, people)
 
 
 def _elevation(folder: Path) -> Basemap:
