@@ -43,7 +43,6 @@ urlpatterns: list[URLPattern] = [
     ),
     path("foil-candidates/<uuid:uid>/", candidate.candidate, name="foil_candidate"),
     path("foil-errands/<uuid:uid>/", errands.errand, name="foil_errand"),
-    path("foil-pictures/<uuid:uid>/thumbnail", thumbnails.thumbnail, name="foil_thumbnail"),
     path("campaigns/<uuid:uid>/foils/images/", images.foil_images, name="foil_images"),
     path("foil-pictures/<uuid:uid>/small.jpg", thumbnails.thumbnail, name="foil_thumbnail"),
     path("foil-pictures/<uuid:uid>/<int:number>.jpg", images.frame, name="foil_frame"),
