@@ -22,7 +22,8 @@ from review.services.foils import incoming
 State = PictureImport.State
 # Up to this an upload is looked through while its sender waits: about a second.
 SMALL_BYTES = 20_000_000
-MOST_UPLOADS = 2_000
+# Each is an open file while it comes; settings.DATA_UPLOAD_MAX_NUMBER_FILES lets the table come too.
+MOST_UPLOADS = 200
 MOST_WAITING = 20
 
 

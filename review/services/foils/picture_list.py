@@ -1,0 +1,74 @@
+"""A campaign's pictures as its leads look through them: found by name or foil, a page at a time."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from annotate.models import Campaign
+from review.models import Picture, Subject
+
+PER_PAGE = 60
+
+
+@dataclass(frozen=True)
+class Page:
+    """Pictures, the newest first, and where the pages beside it begin."""
+
+    pictures: list[Picture]
+    older: int | None
+    newer: int | None
+
+
+def brought(campaign: Campaign) -> QuerySet[Picture]:
+    """All pictures but those whose answer is known, which have a page of their own."""
+    known = Subject.objects.filter(picture=OuterRef("pk"), stratum=Subject.Stratum.GOLD)
+    return campaign.pictures.filter(~Exists(known))
+
+
+def page_of(
+    campaign: Campaign,
+    *,
+    words: str = "",
+    foil: str = "",
+    before: int | None = None,
+    after: int | None = None,
+) -> Page:
+    """A page by key, so that the thousandth costs what the first does.
+
+    Args:
+        campaign: Whose pictures.
+        words: In a name or foil; all where empty.
+        foil: Exactly; all where empty.
+        before: Pictures that came before that of this key.
+        after: Those that came after it.
+    """
+    found = brought(campaign).annotate(n_frames=Count("frames"))
+    if words:
+        found = found.filter(Q(name__icontains=words) | Q(foil__icontains=words))
+    if foil:
+        found = found.filter(foil=foil)
+    if after is not None:
+        pictures = list(reversed(found.filter(pk__gt=after).order_by("pk")[: PER_PAGE + 1]))
+        has_newer, pictures = len(pictures) > PER_PAGE, pictures[-PER_PAGE:]
+        has_older = True
+    else:
+        if before is not None:
+            found = found.filter(pk__lt=before)
+        pictures = list(found.order_by("-pk")[: PER_PAGE + 1])
+        has_older, pictures = len(pictures) > PER_PAGE, pictures[:PER_PAGE]
+        has_newer = before is not None
+    return Page(
+        pictures,
+        older=pictures[-1].pk if pictures and has_older else None,
+        newer=pictures[0].pk if pictures and has_newer else None,
+    )
+
+
+def figures(campaign: Campaign) -> dict[str, int]:
+    """How many there are, and of how many what is known."""
+    return brought(campaign).aggregate(
+        all=Count("pk"),
+        foils=Count("foil", distinct=True, filter=~Q(foil="")),
+        placed=Count("pk", filter=Q(x_um__isnull=False, y_um__isnull=False)),
+        scaled=Count("pk", filter=Q(nm_per_px__isnull=False)),
+    )

@@ -1,0 +1,57 @@
+"""The pictures of a campaign on foils, for its leads: a grid to look through, and the images themselves."""
+
+from uuid import UUID
+
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_safe
+
+from annotate.services.storage import file_of
+from mlcore.errors import NotFound
+from review import access
+from review.models import PictureImport
+from review.services.foils import picture_list
+
+UNDER_WAY = 5
+
+
+@require_GET
+def foil_images(request: HttpRequest, uid: UUID) -> HttpResponse:
+    campaign = access.get_foils(request, uid)
+    words, foil = request.GET.get("q", "").strip()[:100], request.GET.get("foil", "").strip()[:100]
+    page = picture_list.page_of(
+        campaign, words=words, foil=foil, before=_key(request, "before"), after=_key(request, "after")
+    )
+    batches = campaign.picture_imports.exclude(state=PictureImport.State.DONE).order_by("-pk")
+    return render(
+        request,
+        "review/foils/images.html",
+        {
+            "campaign": campaign,
+            "page": page,
+            "words": words,
+            "foil": foil,
+            "figures": picture_list.figures(campaign),
+            "under_way": batches[:UNDER_WAY],
+        },
+    )
+
+
+def _key(request: HttpRequest, name: str) -> int | None:
+    given = request.GET.get(name, "")
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else None
+
+
+@require_safe
+def frame(request: HttpRequest, uid: UUID, number: int) -> FileResponse:
+    """A frame as judges see it."""
+    shown = access.get_picture_frame(request, uid, number)
+    try:
+        response = FileResponse(file_of(shown.shown_path).open("rb"), content_type="image/jpeg")
+    except FileNotFoundError as error:
+        raise NotFound(
+            _("The picture's file is missing on the server; its operator can restore it from a backup.")
+        ) from error
+    response["Cache-Control"] = "private, max-age=3600"
+    return response
