@@ -117,6 +117,7 @@ def recount(judge: Judge, person: Person) -> None:
     """Take a judge's answers and skill anew from the log, as their selves' standing answers give them."""
     rows = (
         Classification.objects.filter(workflow_id=judge.workflow_id, participant__in=person.pks, round=0)
+        .exclude(subject__gold__is_practice=True)
         .standing()
         .select_related("subject__gold", "subject__picture")
         .order_by("pk")

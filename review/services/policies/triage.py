@@ -216,6 +216,8 @@ def _giver(change: Change) -> int:
 def _credit(subject: Subject, change: Change, votes: list[Vote]) -> int:
     """Count the change for its giver: answers, effort, and what a known picture says of their skill.
 
+    The test of the tutorial counts for nothing.
+
     Returns:
         By how many answers more of theirs count now: 1, 0 or -1.
     """
@@ -223,6 +225,8 @@ def _credit(subject: Subject, change: Change, votes: list[Vote]) -> int:
     gold = None
     if subject.stratum == Subject.Stratum.GOLD:
         gold = Gold.objects.select_related("subject__picture").filter(subject=subject).first()
+        if gold is not None and gold.is_practice:
+            return 0
     after = next((vote for vote in votes if vote.person == person), None)
     before = _counted_before(subject, change, person, after)
     grown = (after is not None) - (before is not None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.test import Client
 
 from annotate.models import Campaign, User
 from annotate.services.campaigns import create_foil_campaign
@@ -13,6 +14,7 @@ from annotate.services.participants import participant_of
 from mlcore.consensus.answers.swap import log_odds
 from review.models import Gold, Judge, Picture, Subject, Workflow
 from review.services.foils import pictures, rules
+from tests.review.foils.browser import Browser
 
 PRIOR = 0.04
 
@@ -104,3 +106,17 @@ def make_judge(triage: Workflow, make_user: Callable[..., User]) -> Callable[...
         )
 
     return make
+
+
+@pytest.fixture
+def browser_of(triage: Workflow, client_of: Callable[[User | None], Client]) -> Callable[..., Browser]:
+    """browser_of(user); browser_of(None) for a visitor."""
+    return lambda user: Browser(client_of(user), triage)
+
+
+@pytest.fixture
+def visitor(browser_of: Callable[..., Browser]) -> Browser:
+    """A visitor who has agreed."""
+    browser = browser_of(None)
+    browser.start()
+    return browser
