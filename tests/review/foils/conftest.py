@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from annotate.models import Campaign, User
 from annotate.services.campaigns import create_foil_campaign
 from annotate.services.participants import participant_of
 from mlcore.consensus.answers.swap import log_odds
-from review.models import Gold, Judge, Picture, Subject, Workflow
+from review.models import Classification, Gold, Judge, Picture, Subject, Workflow
+from review.services import classifications
 from review.services.foils import pictures, rules
 from tests.review.foils.browser import Browser
 
@@ -120,3 +122,22 @@ def visitor(browser_of: Callable[..., Browser]) -> Browser:
     browser = browser_of(None)
     browser.start()
     return browser
+
+
+@pytest.fixture
+def say(triage: Workflow) -> Callable[..., Classification]:
+    """Record an answer by the engine: say(judge, subject, "nothing")."""
+
+    def give(judge: Judge, subject: Subject, answer: str, **fields: object) -> Classification:
+        marks = fields.pop("marks", [{"x_px": 30.0, "y_px": 20.0}])
+        return classifications.record(
+            workflow=triage,
+            subject=subject,
+            participant=judge.participant,
+            uid=uuid4(),
+            answer=answer,
+            payload={"marks": marks} if answer == "crater" else {},
+            **fields,
+        )
+
+    return give
