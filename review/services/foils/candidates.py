@@ -74,6 +74,11 @@ class Candidate:
         return self.estimate.subject.picture
 
     @property
+    def n_more(self) -> int:
+        """Those who called it a crater after the first."""
+        return max(0, len(self.discoverers) - 1)
+
+    @property
     def diameter_um(self) -> float | None:
         """Of the largest crater that an expert has measured."""
         measured = self.confirmation.places if self.confirmation else []
@@ -137,6 +142,30 @@ def foils(workflow: Workflow) -> list[str]:
 def reach_px(picture: Picture) -> float:
     """Clicks no further apart than this may mean the same crater."""
     return max(LEAST_REACH_PX, LEAST_REACH_SHARE * max(picture.width_px, picture.height_px))
+
+
+def votes_of(subject: Subject) -> Iterator[tuple[Classification, bool]]:
+    """Every answer that stands on a subject, the earliest first, and whether it counts.
+
+    Set aside is what somebody in quarantine has said, and what a person has said a second time as another
+    of their selves.
+    """
+    set_aside = set(
+        Judge.objects.filter(workflow=subject.workflow_id, quarantined_at__isnull=False).values_list(
+            "participant", flat=True
+        )
+    )
+    standing = (
+        Classification.objects.filter(workflow=subject.workflow_id, subject=subject, round=0)
+        .standing()
+        .annotate(person=Coalesce("participant__merged_into", "participant"))
+        .select_related("participant")
+        .order_by("pk")
+    )
+    seen: set[int] = set()
+    for vote in standing:
+        yield vote, vote.person not in set_aside | seen
+        seen.add(vote.person)
 
 
 def calls_of(workflow: Workflow, subjects: Iterable[int]) -> QuerySet[Classification]:

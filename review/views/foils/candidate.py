@@ -1,0 +1,87 @@
+"""One candidate: its picture with what people clicked, all that happened to it, and what experts found."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from annotate.access import me, roles_in
+from mlcore.errors import InvalidInput
+from review import access
+from review.forms.confirmation import ConfirmationForm
+from review.models import Classification, Subject
+from review.services.foils import candidates, confirmation, reckoning
+from review.services.foils.candidates import Candidate
+
+
+@require_http_methods(["GET", "POST"])
+def candidate(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """GET: all that is known of it. POST: what an expert found."""
+    subject = access.get_candidate(request, uid)
+    form = ConfirmationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            confirmation.confirm(
+                uid=form.cleaned_data["uid"],
+                subject=subject,
+                by=me(request),
+                method=form.cleaned_data["method"],
+                result=form.cleaned_data["result"],
+                spots=form.spots,
+                note=form.cleaned_data["note"],
+            )
+        except InvalidInput as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, _("Kept."))
+            return redirect(request.path)
+    context = _context(request, subject) | {"form": form}
+    return render(request, "review/foils/candidate.html", context, status=422 if form.errors else 200)
+
+
+def _context(request: HttpRequest, subject: Subject) -> dict[str, object]:
+    campaign, picture = subject.workflow.campaign, subject.picture
+    newest = reckoning.newest(subject.workflow)
+    row = candidates.of_subject(subject, newest)
+    votes = list(candidates.votes_of(subject))
+    numbers = [frame.number for frame in picture.frames.all()]
+    return {
+        "campaign": campaign,
+        "subject": subject,
+        "picture": picture,
+        "row": row,
+        "reckoning": newest,
+        "votes": votes,
+        "n_called": sum(vote.answer == Classification.Answer.CRATER for vote, _counts in votes),
+        "places": row.places if row else [],
+        "clicks": _clicks(vote for vote, counts in votes if counts),
+        "reach_px": candidates.reach_px(picture),
+        "dot_px": max(picture.width_px, picture.height_px) / 160,
+        "steps": subject.retirements.select_related("rule", "by__user").order_by("pk"),
+        "confirmations": subject.confirmations.select_related("by__user").order_by("-pk"),
+        "images": [reverse("review:foil_frame", args=[picture.uid, number]) for number in numbers],
+        "may_confirm": bool(roles_in(request.user, campaign) & access.REVIEWERS),
+        "marked": _marked(row),
+    }
+
+
+def _clicks(votes: Iterable[Classification]) -> list[dict[str, float]]:
+    return [mark for vote in votes for mark in vote.payload.get("marks", [])]
+
+
+def _marked(row: Candidate | None) -> list[dict[str, object]]:
+    """What the newest confirmation measured, with radii in pixels where the scale is known."""
+    if row is None or row.confirmation is None:
+        return []
+    scale = row.picture.nm_per_px
+    return [
+        {**place, "radius_px": 500.0 * place["diameter_um"] / scale}
+        if scale and place.get("diameter_um")
+        else place
+        for place in row.confirmation.places
+    ]
