@@ -1,4 +1,5 @@
-"""The demonstration: a synthetic lunar region, a campaign on it, and volunteers who are simulated.
+"""The demonstration: a synthetic lunar region with a campaign, another on simulated pictures of foils, and
+volunteers who are simulated.
 
 Each step looks for what it would make and goes on from there, so loading twice, or after an
 interruption, ends with the same.
@@ -32,6 +33,7 @@ from mlcore.raster.grid import Grid
 from mlcore.simulate.crowd import Volunteer, draw
 from mlcore.simulate.placed import on_body, write_world
 from mlcore.simulate.terrain import Circle, TerrainParameters, World, make_world
+from review.services.foils import demonstration as foil_demonstration
 
 SEED = 20
 WORLD = TerrainParameters(size_px=1536)
@@ -57,9 +59,10 @@ _MARKS = UUID("0e7c1f0a-6d0e-4a53-9d9b-0b6a5f6f2c11")
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What was loaded: the campaign, its lead, and the passwords of the accounts made just now."""
+    """What was loaded: the campaigns, their lead, and the passwords of the accounts made just now."""
 
     campaign: Campaign
+    foils: Campaign
     lead: Participant
     passwords: dict[str, str]
 
@@ -73,7 +76,10 @@ def load() -> Demonstration:
     _publish_truth(campaign, lead)
     for number in range(len(VISITS)):
         _search(campaign, number)
-    return Demonstration(campaign, lead, passwords)
+    foils = foil_demonstration.load(lead)
+    foil_demonstration.confirm(foils, participant_of(User.objects.get(username="reviewer")))
+    _give_roles(foils)
+    return Demonstration(campaign, foils, lead, passwords)
 
 
 def _make_cast() -> dict[str, str]:
@@ -124,11 +130,15 @@ def _campaign(basemap: Basemap, lead: Participant) -> Campaign:
                 "made up: some hollows, mounds and rings of hills are no craters."
             ),
         )
+    _give_roles(campaign)
+    return campaign
+
+
+def _give_roles(campaign: Campaign) -> None:
+    lead = User.objects.get(username="lead")
     for name, (roles, _what) in CAST.items():
         for role in roles:
-            user = User.objects.get(username=name)
-            members.give_role(campaign=campaign, user=user, role=role, by=lead.user)
-    return campaign
+            members.give_role(campaign=campaign, user=User.objects.get(username=name), role=role, by=lead)
 
 
 def _publish_truth(campaign: Campaign, lead: Participant) -> None:

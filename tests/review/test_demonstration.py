@@ -9,10 +9,26 @@ import pytest
 from django.core.management import call_command
 
 from annotate.models import Basemap, Campaign, Catalogue, Feature, Mark, Participant, User, Visit
+from mlcore.simulate.foil_survey import SurveyParameters
+from mlcore.simulate.foils import FoilParameters
 from mlcore.simulate.terrain import TerrainParameters
 from review.management.commands import load_demo
-from review.models import Run
+from review.models import (
+    Classification,
+    Confirmation,
+    Gold,
+    Judge,
+    Picture,
+    Reckoning,
+    Retirement,
+    RuleVersion,
+    Run,
+    Showing,
+    Subject,
+)
 from review.services import demonstration
+from review.services.foils import demonstration as foil_demonstration
+from review.services.foils.gold_making import Order
 
 pytestmark = pytest.mark.django_db
 
@@ -26,9 +42,18 @@ def no_world_is_left() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def small(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four tiles instead of 36."""
+    """Four tiles instead of 36, and a few small pictures."""
+    shrink(monkeypatch)
+
+
+def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demonstration, "WORLD", TerrainParameters(size_px=512))
     monkeypatch.setattr(demonstration, "VISITS", (3, 3, 2))
+    survey = SurveyParameters(foil=FoilParameters(width_px=128, height_px=96, pits=0.3), crater_share=0.4)
+    monkeypatch.setattr(foil_demonstration, "SURVEY", survey)
+    monkeypatch.setattr(foil_demonstration, "N_PICTURES", 12)
+    monkeypatch.setattr(foil_demonstration, "KNOWN", Order(2, 1, 2, practice=4, seed=1))
+    monkeypatch.setattr(foil_demonstration, "ANSWERS", (22, 18, 14))
 
 
 def test_it_works():
@@ -51,7 +76,52 @@ def test_it_works():
 
 
 def rows() -> list[int]:
-    return [model.objects.count() for model in (Mark, Visit, Feature, Basemap, Catalogue, User)]
+    drawn = (Mark, Visit, Feature, Basemap, Catalogue, User)
+    judged = (Picture, Subject, Gold, RuleVersion, Judge, Showing, Classification, Retirement, Reckoning)
+    return [model.objects.count() for model in (*drawn, *judged, Confirmation)]
+
+
+def test_pictures_of_foils_are_judged_in_part():
+    demonstration.load()
+    campaign = Campaign.objects.get(kind=Campaign.Kind.FOIL)
+    assert (campaign.synthetic, campaign.visibility) == (True, Campaign.Visibility.PUBLIC)
+    assert not campaign.pictures.filter(synthetic=False).exists()
+    judges = Judge.objects.filter(workflow__campaign=campaign)
+    assert all(judge.n_answers and "simulated" in judge.participant.pseudonym for judge in judges)
+    assert Showing.objects.filter(answered_at__isnull=False).count() == Classification.objects.count()
+    # Not all: somebody is to judge the rest.
+    subjects = Subject.objects.filter(workflow__campaign=campaign).exclude(stratum=Subject.Stratum.GOLD)
+    retired = set(subjects.exclude(outcome="").values_list("pk", flat=True))
+    assert retired and subjects.filter(outcome="").exists()
+    assert set(Retirement.objects.values_list("subject", flat=True)) == retired
+    (reckoning,) = Reckoning.objects.all()
+    assert reckoning.estimates.exists()
+    found = Confirmation.objects.filter(subject__outcome="candidate")
+    assert found.exists() and all("Simulated" in one.note for one in found)
+
+
+def test_simulated_people_who_were_interrupted_go_on(monkeypatch: pytest.MonkeyPatch):
+    answer = foil_demonstration.judging.answer
+    given: list[str] = []
+
+    def interrupted(**given_answer: object) -> object:
+        if len(given) == 30:
+            raise KeyboardInterrupt
+        given.append(str(given_answer["uid"]))
+        return answer(**given_answer)
+
+    monkeypatch.setattr(foil_demonstration.judging, "answer", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        demonstration.load()
+    monkeypatch.setattr(foil_demonstration.judging, "answer", answer)
+    n_begun = Classification.objects.count()
+    assert 0 < n_begun <= 30
+    demonstration.load()
+    assert Classification.objects.count() > n_begun
+    assert Reckoning.objects.count() == 1
+    before = rows()
+    demonstration.load()
+    assert rows() == before
 
 
 def says_synthetic(campaign: Campaign) -> None:
@@ -82,7 +152,7 @@ def test_an_interrupted_load_goes_on_where_it_stopped(monkeypatch: pytest.Monkey
     with pytest.raises(KeyboardInterrupt):
         demonstration.load()
     monkeypatch.undo()
-    monkeypatch.setattr(demonstration, "VISITS", (3, 3, 2))
+    shrink(monkeypatch)
     campaign = demonstration.load().campaign
     assert Visit.objects.submitted().count() == 8
     assert campaign.tiles.settled().count() == 2

@@ -33,7 +33,12 @@ class Command(BaseCommand):
         return run
 
     def _text(self, demo: demonstration.Demonstration, run: Run | None) -> str:
-        lines = ["", f"A synthetic demonstration: /campaigns/{demo.campaign.uid}/", ""]
+        lines = [
+            "",
+            f"A synthetic demonstration: /campaigns/{demo.campaign.uid}/",
+            f"Simulated foils to judge, without signing in: /campaigns/{demo.foils.uid}/triage/",
+            "",
+        ]
         for name, (_roles, what) in demonstration.CAST.items():
             lines.append(f"  {name:<12} {demo.passwords.get(name, '(as before)'):<14} {what}")
         if run is not None:
