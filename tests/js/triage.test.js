@@ -24,17 +24,18 @@ test("an older word of the server brings nothing back that was answered", () => 
   assert.equal(open(decks.dealt(deck, showings("abc"))), "c");
 });
 
-test("the picture on the screen stays, whatever the server lists", () => {
+test("the picture on the screen stays, whatever the server lists; one that nobody has seen does not", () => {
   const deck = decks.dealt(decks.EMPTY, showings("abc"));
-  assert.equal(open(decks.dealt(deck, showings("xyz"))), "axyz");
-  assert.equal(open(decks.dealt(deck, [])), "a");
+  assert.equal(open(decks.dealt(deck, showings("xyz"), "a")), "axyz");
+  assert.equal(open(decks.dealt(deck, [], "a")), "a");
+  assert.equal(open(decks.dealt(deck, showings("xyz"))), "xyz", "the test is passed: what was left of it is gone");
   assert.equal(open(decks.withoutWaiting(deck, "a")), "abc");
   assert.equal(open(decks.withoutWaiting(deck, "b")), "ac");
 });
 
 test("what is fetched already keeps its place", () => {
   const deck = decks.dealt(decks.EMPTY, showings("abc"));
-  assert.equal(open(decks.dealt(deck, showings("cbad"))), "abcd");
+  assert.equal(open(decks.dealt(deck, showings("cbad"), "a")), "abcd");
 });
 
 test("what was taken back lies on top, and may be dealt again", () => {
@@ -57,8 +58,8 @@ test("any course of answers and words of the server shows each picture once", ()
       const left = server.filter(({ uid }) => !seen.includes(uid)).slice(0, 3);
       stale.push(left);
       // An answer of the server's may be as old as two answers of the person's.
-      deck = decks.dealt(deck, draw() < 0.5 ? left : stale.at(-Math.min(stale.length, 3)));
-      deck = decks.dealt(deck, left);
+      deck = decks.dealt(deck, draw() < 0.5 ? left : stale.at(-Math.min(stale.length, 3)), deck.open[0]?.uid);
+      deck = decks.dealt(deck, left, deck.open[0]?.uid);
       seen.push(deck.open[0].uid);
       deck = decks.answered(deck);
     }

@@ -20,15 +20,17 @@ const REMEMBERED = 50;
 export const EMPTY = Object.freeze({ open: [], done: [] });
 
 /**
- * What the server has handed out joins what is here. The picture on the screen stays, whatever the server says: another
- * tab may have answered it, but somebody is looking at it.
+ * What the server has handed out joins what is here. A picture that somebody has begun to look at stays, whatever the
+ * server says: another tab may have answered it, or others may have said enough.
  *
  * @param {Deck} deck
  * @param {Showing[]} showings Open ones, by the server's word.
+ * @param {string|null} [seen] Which one has been on the screen.
  * @returns {Deck}
  */
-export function dealt({ open, done }, showings) {
-  const [current, ...waiting] = open;
+export function dealt({ open, done }, showings, seen = null) {
+  const current = open[0]?.uid === seen ? open[0] : null;
+  const waiting = current ? open.slice(1) : open;
   const listed = new Set(showings.map(({ uid }) => uid));
   const here = new Set([...done, ...(current ? [current.uid] : [])]);
   // In their order here, so that what is fetched already comes next; what the server no longer lists is gone.

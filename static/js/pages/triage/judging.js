@@ -46,8 +46,10 @@ export class Judging extends EventTarget {
     this.marks = new Map();
     /** @type {{uid: string, showing: Showing, marks: Mark[]}[]} Answered on this page, and may be taken back. */
     this.given = [];
-    /** @type {{showing: Showing, marks: Mark[], feedback: Feedback}[]} To be shown, the first first. */
+    /** @type {{showing: Showing, marks: Mark[], feedback: Feedback, isPractice: boolean}[]} The first is shown first. */
     this.told = [];
+    /** @type {string|null} The showing that was last on the screen to be judged. */
+    this.seen = null;
     /** @type {string|null} The answer that is awaited before the next picture. */
     this.awaited = null;
     /** @type {Mode} */
@@ -122,7 +124,8 @@ export class Judging extends EventTarget {
       // Whoever has been told cannot take it back, nor what came before.
       const place = this.given.findIndex(({ uid }) => uid === answer.uid);
       this.given = this.given.slice(place + 1);
-      this.told.push({ showing: answer.showing, marks: answer.marks, feedback: said.feedback });
+      const isPractice = this.awaited === answer.uid;
+      this.told.push({ showing: answer.showing, marks: answer.marks, feedback: said.feedback, isPractice });
     }
     this.#answerArrived(answer);
   }
@@ -215,7 +218,7 @@ export class Judging extends EventTarget {
 
   #hear({ showings, reason, stage, practice, progress }) {
     this.said = { reason, stage, practice, progress };
-    this.deck = decks.dealt(this.deck, showings);
+    this.deck = decks.dealt(this.deck, showings, this.seen);
   }
 
   #showNext() {
@@ -250,6 +253,7 @@ export class Judging extends EventTarget {
       return;
     }
     this.foil.show(showing, images, this.marks.get(showing.uid) ?? []);
+    this.seen = showing.uid;
     this.shownAt = performance.now();
     this.#become("fresh");
     this.timer = setTimeout(() => this.#become("asking"), NOT_BEFORE_MS);

@@ -96,6 +96,7 @@ export class Screen {
     this.main.dataset.part = shown;
     this.main.dataset.mode = judging.mode;
     this.main.dataset.stage = judging.said.stage;
+    this.main.dataset.unsent = String(judging.queue?.waiting.length ?? 0);
     if (isEmpty) {
       this.#showNothing();
     } else if (shown === "judging") {
@@ -115,6 +116,7 @@ export class Screen {
       this.#showTold(judging.told[0]);
     } else {
       this.toldUid = null;
+      find("#passed").hidden = true;
     }
     const crater = find('[data-answer="crater"]');
     crater.setAttribute("aria-disabled", String(!foil.marks.length));
@@ -125,22 +127,23 @@ export class Screen {
     find("#undo").disabled = !judging.canUndo;
   }
 
-  #showTold({ showing, marks, feedback }) {
+  #showTold({ showing, marks, feedback, isPractice }) {
     if (this.toldUid === showing.uid) {
       return;
     }
     this.toldUid = showing.uid;
     const { is_crater: isCrater, was_right: wasRight, text } = feedback;
-    const isPractice = this.judging.said.stage === "practice";
+    const hasPassed = isPractice && this.judging.said.stage === "judging";
     find("#told").classList.toggle("was-right", wasRight);
     find("#told-which").textContent = isPractice ? gettext("Practice") : gettext("The picture before; your next one waits.");
     find("#told-title").textContent = isPractice ? gettext("What it is") : gettext("You have seen a known picture");
     find("#told-text").textContent = text;
+    find("#passed").hidden = !hasPassed;
     find("#legend-mine").hidden = !marks.length;
     find("#legend-place").hidden = !feedback.places.length;
     find("#legend-place circle").classList.toggle("is-not", !isCrater);
     find("#legend-place-text").textContent = isCrater ? gettext("the crater") : gettext("looks like one, and is none");
-    this.#say(`${find("#told-title").textContent}. ${text}`);
+    this.#say([find("#told-title").textContent, text, hasPassed ? find("#passed").textContent : ""].join(" "));
     if (document.activeElement?.closest("#answers")) {
       find("#go-on").focus({ preventScroll: true });
     }
@@ -159,7 +162,8 @@ export class Screen {
     const isBare = !this.foil.showing;
     if (isBare) {
       clearTimeout(this.hintTimer);
-      find("#foil-note").textContent = this.trouble || gettext("Fetching…");
+      const unsent = ["retrying", "stopped"].includes(this.judging.queue?.state) ? this.judging.queue.error : null;
+      find("#foil-note").textContent = this.trouble || unsent?.message || gettext("Fetching…");
       find("#foil-note").hidden = false;
       this.isWaiting = true;
     } else if (this.isWaiting) {
