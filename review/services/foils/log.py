@@ -137,15 +137,17 @@ def rows(statement: str, given: Sequence[object], **columns: str) -> Columns:
             parts[name].append(found[name].astype(np.float64 if kind == "float8" else np.int64))
         del waiting[:n_bytes]
 
-    copy_out = f"COPY ({statement}) TO STDOUT (FORMAT BINARY)"
-    with connection.cursor() as cursor, cursor.copy(copy_out, given) as copy:
-        for block in copy:
-            waiting += block
-            if not is_begun:
-                del waiting[:_HEAD_BYTES]
-                is_begun = True
-            if len(waiting) >= _CHUNK_BYTES:
-                take(len(waiting) // row.itemsize * row.itemsize)
+    with connection.cursor() as cursor:
+        # A COPY takes no parameters of its own.
+        copy_out = cursor.mogrify(f"COPY ({statement}) TO STDOUT (FORMAT BINARY)", given)
+        with cursor.copy(copy_out) as copy:
+            for block in copy:
+                waiting += block
+                if not is_begun:
+                    del waiting[:_HEAD_BYTES]
+                    is_begun = True
+                if len(waiting) >= _CHUNK_BYTES:
+                    take(len(waiting) // row.itemsize * row.itemsize)
     take(len(waiting) - _TAIL_BYTES)
     return {name: np.concatenate(found) for name, found in parts.items()}
 

@@ -1,4 +1,4 @@
-"""How far results can be trusted: completeness, specificity, reliability and the audit, drawn and in tables."""
+"""How far results can be trusted: completeness, specificity, reliability and the audit, drawn and told."""
 
 from uuid import UUID
 
