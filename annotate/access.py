@@ -192,8 +192,11 @@ def authorise(request: HttpRequest, campaign: Campaign | None = None, *, matrix:
         OtherPerson: See refuse_other_person.
     """
     refuse_other_person(request)
+    permission = permission_of(request, matrix)
+    if ANYONE in permission and (campaign is None or campaign.visibility == Campaign.Visibility.PUBLIC):
+        return
     roles = roles_in(request.user, campaign)
-    if roles & permission_of(request, matrix):
+    if roles & permission:
         return
     if not request.user.is_authenticated:
         raise SignInNeeded(_("Sign in to do this."))

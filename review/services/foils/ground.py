@@ -19,8 +19,15 @@ class Ground:
     population: Rates
 
 
+def hold(workflow: Workflow) -> None:
+    """Look up once for all that is done with this object; for one request, never for longer."""
+    workflow.ground = ground_of(workflow)
+
+
 def ground_of(workflow: Workflow) -> Ground:
     """Of now, in one statement: the newest rule, and the newest reckoning's rates of the population."""
+    if hasattr(workflow, "ground"):
+        return workflow.ground
     newest = Reckoning.objects.filter(workflow=OuterRef("workflow")).order_by("-pk")
     version = (
         RuleVersion.objects.filter(workflow=workflow)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from mlcore.errors import Conflict, NotFound
 from review.models import Classification, Gold, Judge, Showing, Workflow
 from review.services import classifications
-from review.services.foils import known, practice, progress, showings
+from review.services.foils import ground, known, practice, progress, showings
 from review.services.foils import settings as triage_settings
 from review.services.foils.known import FeedbackOut
 from review.services.foils.practice import Practice
@@ -137,6 +137,7 @@ def answer(
     """
     with classifications.recording(uid):
         judge = _lock(workflow, person)
+        ground.hold(workflow)
         shown = _own(workflow, person, showing)
         stored = classifications.append(
             workflow=workflow,
@@ -198,6 +199,9 @@ def _hand_out(
     if standing.practice is not None and standing.practice.is_passed:
         practice.let_in(judge)
         standing = _standing(workflow, judge, person, settings)
+    if standing.stage == JUDGING and judge.passed_practice_at is None:
+        # There is no test; nobody looks for one at each answer.
+        practice.let_in(judge)
     if standing.stage == PRACTICE:
         return Handed(practice.top_up(workflow=workflow, person=person), None, standing)
     found = showings.top_up(workflow=workflow, judge=judge, person=person, settings=settings, network=network)

@@ -30,6 +30,8 @@ from review.services.foils.settings import TriageSettings
 
 AT_ONCE = 3
 EXPIRES = timedelta(minutes=10)
+# Taking back reopens some besides; of what has expired and is taken by others not all is looked at.
+MOST_OPEN = 30
 # So many open pictures from a random place on are looked at for the best.
 SAMPLE = 48
 # Besides what is wanted, so many more are locked, since others may take them in this moment.
@@ -72,27 +74,28 @@ class Candidate:
 
 
 def open_to(workflow: Workflow, person: Person, *, practice: bool) -> list[Showing]:
-    """The person's showings without an answer that still matter, the oldest first; each with n_frames."""
-    now = timezone.now()
+    """The person's showings without an answer that still matter, the oldest first; each with n_frames.
+
+    What would expire soon is kept for a while longer; what has expired comes back if its place is free.
+    """
     found = (
         Showing.objects.filter(
             participant__in=person.pks,
             answered_at__isnull=True,
-            expires_at__gt=now,
             subject__workflow=workflow,
             subject__retired_at__isnull=True,
         )
         .filter(_is_practice(practice))
         .select_related("subject__picture")
         .annotate(n_frames=frames_of("subject__picture"))
-        .order_by("pk")
+        .order_by("-expires_at", "-pk")
     )
     if len(person.selves) > 1:
         twin = Showing.objects.filter(
             subject=OuterRef("subject"), participant__in=person.pks, pk__lt=OuterRef("pk")
         )
         found = found.filter(~Exists(twin))
-    return list(found)
+    return _renewed(workflow, sorted(found[:MOST_OPEN], key=lambda showing: showing.pk))
 
 
 def top_up(
@@ -102,7 +105,6 @@ def top_up(
 
     The caller is in a transaction and holds the judge's row lock: a double click draws nothing twice.
     """
-    _renew(workflow, person)
     standing = open_to(workflow, person, practice=False)
     missing = AT_ONCE - len(standing)
     if missing <= 0:
@@ -146,28 +148,18 @@ def _answered_by(person: Person) -> QuerySet[Showing]:
     )
 
 
-def _renew(workflow: Workflow, person: Person) -> None:
-    """Keep what the person has open for a while longer, unless somebody else took its place meanwhile."""
+def _renewed(workflow: Workflow, found: list[Showing]) -> list[Showing]:
+    """Those that are the person's now; others may have taken the place of what has expired."""
     now = timezone.now()
-    ending = list(
-        Showing.objects.filter(
-            participant__in=person.pks,
-            answered_at__isnull=True,
-            expires_at__lt=now + EXPIRES / 2,
-            subject__workflow=workflow,
-            subject__retired_at__isnull=True,
-        )
-        .order_by("-pk")
-        .values_list("pk", "subject", "expires_at")[: 2 * AT_ONCE]
-    )
-    if not ending:
-        return
-    kept = [pk for pk, _subject, expires_at in ending if expires_at > now]
-    gone = {subject: pk for pk, subject, expires_at in ending if expires_at <= now}
-    if gone:
-        ground = ground_of(workflow)
-        kept += [gone[pk] for pk in _with_room(list(gone), ground)]
-    Showing.objects.filter(pk__in=kept).update(expires_at=now + EXPIRES)
+    if all(showing.expires_at > now + EXPIRES / 2 for showing in found):
+        return found
+    gone = [showing.subject_id for showing in found if showing.expires_at <= now]
+    free = set(_with_room(gone, ground_of(workflow))) if gone else set()
+    kept = [showing for showing in found if showing.expires_at > now or showing.subject_id in free]
+    for showing in kept:
+        showing.expires_at = now + EXPIRES
+    Showing.objects.bulk_update(kept, ["expires_at"])
+    return kept
 
 
 def _draw(
