@@ -71,6 +71,9 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": level, "propagate": True},
             # With DEBUG it would write every query with its values.
             "django.db.backends": {"level": "INFO"},
+            # A hundred lines of every figure: which glyphs of which table it keeps.
+            "fontTools": {"level": "WARNING"},
+            "matplotlib": {"level": "WARNING"},
         },
     }
 
