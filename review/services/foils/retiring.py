@@ -33,16 +33,18 @@ def apply_rule(errand: Errand, tell: Progress) -> dict[str, object]:
         due += (
             _retired(errand.workflow).filter(n_votes__lt=version.rule.min_votes).values_list("pk", flat=True)
         )
-    return settle_all(errand.workflow, due, tell)
+    return settle_all(errand.workflow, due, tell, is_by_new_rule=errand.question["opens_again"])
 
 
-def settle_all(workflow: Workflow, subjects: list[int], tell: Progress) -> dict[str, object]:
-    """Settle each subject anew; how many are other than before, by what they became ("" for open)."""
+def settle_all(
+    workflow: Workflow, subjects: list[int], tell: Progress, *, is_by_new_rule: bool = False
+) -> dict[str, object]:
+    """Settle each subject anew (see triage.settle); how many changed, by what they became ("" for open)."""
     changed: dict[str, int] = {}
     tell(0, len(subjects))
     for done in range(0, len(subjects), CHUNK):
         for pk in subjects[done : done + CHUNK]:
-            became = _settle(workflow, pk)
+            became = _settle(workflow, pk, is_by_new_rule)
             if became is not None:
                 changed[became] = changed.get(became, 0) + 1
         tell(min(done + CHUNK, len(subjects)), len(subjects))
@@ -50,11 +52,11 @@ def settle_all(workflow: Workflow, subjects: list[int], tell: Progress) -> dict[
 
 
 @transaction.atomic
-def _settle(workflow: Workflow, pk: int) -> str | None:
+def _settle(workflow: Workflow, pk: int, is_by_new_rule: bool) -> str | None:
     """The new outcome where it is another one."""
     subject = Subject.objects.select_for_update(no_key=True).get(pk=pk)
     subject.workflow, before = workflow, subject.outcome
-    triage.settle(subject)
+    triage.settle(subject, is_by_new_rule=is_by_new_rule)
     return None if subject.outcome == before else subject.outcome
 
 

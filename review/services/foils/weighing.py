@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from mlcore.consensus.answers.skill import Answer, Skill
-from mlcore.consensus.answers.stopping import Outcome, outcomes
+from mlcore.consensus.answers.stopping import Outcome, StoppingRule, outcomes
 from mlcore.consensus.answers.swap import evidence
 from mlcore.consensus.answers.votes import CANNOT_TELL
 from review.models import Judge, Workflow
@@ -30,7 +30,8 @@ _NOTICEABLE = 1e-9
 # Column "outcome": 0 of open subjects, else its place in _OUTCOMES, from 1.
 _TALLIES = """
     SELECT s.id, s.log_odds, s.n_votes::int2, s.n_cannot_tell::int2, s.n_practised::int2, s.wanted::int2,
-        coalesce(array_position(%s::text[], s.outcome::text), 0)::int2, s.prior_log_odds
+        coalesce(array_position(%s::text[], s.outcome::text), 0)::int2, s.prior_log_odds,
+        coalesce(s.rule_id, 0)
     FROM review_subject s
     WHERE s.workflow_id = %s AND s.picture_id IS NOT NULL AND s.stratum <> 'gold' AND s.n_answers > 0
     ORDER BY s.id
@@ -58,15 +59,13 @@ def weigh_again(workflow: Workflow, tell: Progress, read: log.Log | None = None)
     ground = ground_of(workflow)
     stand = _standing(workflow)
     fresh = _fresh(workflow, ground, answers, stand)
-    became = outcomes(
-        ground.rule,
-        log_odds=fresh["log_odds"],
-        votes=fresh["n_votes"],
-        cannot_tell=fresh["n_cannot_tell"],
-        practised=fresh["n_practised"],
-    )
-    became = np.where(fresh["n_votes"] >= stand["wanted"], became, "")
     names = np.array(["", *_OUTCOMES])
+    became = _under(ground.rule, fresh, stand)
+    # What an earlier rule retired stays so as long as that rule does; see triage.settle.
+    for version in workflow.rules.exclude(pk=ground.version.pk):
+        its = np.flatnonzero(stand["rule"] == version.pk)
+        own = _under(version.rule, fresh, stand)[its] if len(its) else its
+        became[its] = np.where(own == names[stand["outcome"][its]], own, became[its])
     moves = became != names[stand["outcome"]]
     for name in ("n_votes", "n_cannot_tell"):
         # An answer was given or taken back since the log was read, or somebody was set aside.
@@ -76,6 +75,18 @@ def weigh_again(workflow: Workflow, tell: Progress, read: log.Log | None = None)
     n_odds = _write(stand, fresh, other & ~moves & (stand["outcome"] == 0))
     settled = retiring.settle_all(workflow, stand["id"][moves].tolist(), tell)
     return {"other_odds": n_odds, **settled}
+
+
+def _under(rule: StoppingRule, fresh: log.Columns, stand: log.Columns) -> NDArray[np.str_]:
+    """What would become of each by a rule; nothing before it has the answers that a lead wants of it."""
+    became = outcomes(
+        rule,
+        log_odds=fresh["log_odds"],
+        votes=fresh["n_votes"],
+        cannot_tell=fresh["n_cannot_tell"],
+        practised=fresh["n_practised"],
+    )
+    return np.where(fresh["n_votes"] >= stand["wanted"], became, "")
 
 
 def _standing(workflow: Workflow) -> log.Columns:
@@ -91,6 +102,7 @@ def _standing(workflow: Workflow) -> log.Columns:
         wanted="int2",
         outcome="int2",
         prior="float8",
+        rule="int8",
     )
 
 

@@ -66,10 +66,11 @@ def check(subject: Subject, *, answer: str, reason: str, payload: dict[str, obje
     return {"marks": [_mark(mark, subject) for mark in marks]}
 
 
-def settle(subject: Subject, change: Change | None = None) -> None:
+def settle(subject: Subject, change: Change | None = None, *, is_by_new_rule: bool = False) -> None:
     """Bring tally, outcome and retirement into line with the standing answers, and the giver's counts too.
 
-    The caller holds the subject's row lock.
+    What an earlier rule retired stays so as long as that rule does, unless the new one shall decide it
+    (is_by_new_rule). The caller holds the subject's row lock.
     """
     if subject.stratum == Subject.Stratum.GOLD and change is not None:
         _settle_known(subject, change)
@@ -81,11 +82,12 @@ def settle(subject: Subject, change: Change | None = None) -> None:
     if subject.stratum == Subject.Stratum.GOLD:
         subject.save(update_fields=["n_answers"])
         return
+    judges = _judges(subject, votes)
     ground = ground_of(subject.workflow)
-    tally = tally_of(subject, votes, _judges(subject, votes), ground)
+    tally = tally_of(subject, votes, judges, ground)
     subject.log_odds, subject.n_votes = tally.log_odds, tally.votes
     subject.n_cannot_tell, subject.n_practised = tally.cannot_tell, tally.practised
-    became = outcome_by(ground.rule, tally) if tally.votes >= subject.wanted else None
+    became = _outcome(subject, tally, ground, is_by_new_rule)
     if (became or "") != subject.outcome:
         _move(subject, became, tally, ground.version)
     subject.save(
@@ -134,6 +136,16 @@ def tally_of(subject: Subject, votes: Iterable[Vote], judges: dict[int, Judge], 
         n_cannot_tell += vote.answer == Answer.CANNOT_TELL
         n_practised += skill.known_answers >= ground.rule.practised_after
     return Tally(log_odds, n_votes, n_cannot_tell, n_practised)
+
+
+def _outcome(subject: Subject, tally: Tally, ground: Ground, is_by_new_rule: bool) -> Outcome | None:
+    if tally.votes < subject.wanted:
+        return None
+    if subject.rule_id not in (None, ground.version.pk) and not is_by_new_rule:
+        by_its_own = outcome_by(subject.rule.rule, tally)
+        if by_its_own == subject.outcome:
+            return by_its_own
+    return outcome_by(ground.rule, tally)
 
 
 def why(version: RuleVersion, became: Outcome | None, tally: Tally) -> str:
@@ -204,7 +216,11 @@ def _settle_known(subject: Subject, change: Change) -> None:
     """A known picture has as many answers as there are people: only those of this giver are read."""
     if change.new.round != 0:
         return
-    grown = _credit(subject, change, counting(subject, by=_giver(change)))
+    votes = counting(subject, by=_giver(change))
+    grown = _credit(subject, change, votes)
+    # Asked as for any other picture and not needed: how long an answer takes must not tell them apart.
+    _judges(subject, votes)
+    ground_of(subject.workflow)
     subject.n_answers = max(0, subject.n_answers + grown)
     subject.save(update_fields=["n_answers"])
 
@@ -222,11 +238,10 @@ def _credit(subject: Subject, change: Change, votes: list[Vote]) -> int:
         By how many answers more of theirs count now: 1, 0 or -1.
     """
     new, person = change.new, _giver(change)
-    gold = None
-    if subject.stratum == Subject.Stratum.GOLD:
-        gold = Gold.objects.select_related("subject__picture").filter(subject=subject).first()
-        if gold is not None and gold.is_practice:
-            return 0
+    # Of any picture, known or not: see _settle_known.
+    gold = Gold.objects.select_related("subject__picture").filter(subject=subject).first()
+    if gold is not None and gold.is_practice:
+        return 0
     after = next((vote for vote in votes if vote.person == person), None)
     before = _counted_before(subject, change, person, after)
     grown = (after is not None) - (before is not None)

@@ -354,7 +354,7 @@ def test_a_picture_that_stays_retired_keeps_the_odds_with_which_it_did(
     assert (subject.outcome, subject.log_odds) == (Outcome.CANDIDATE, stood)
 
 
-def test_a_new_rule_moves_what_it_would_not_have_retired(
+def test_what_an_earlier_rule_retired_stays_so_under_a_new_one(
     triage: Workflow, make_foil_subjects: Callable, make_judge: Callable
 ):
     (subject,) = make_foil_subjects(1, probability=0.96)
@@ -363,7 +363,7 @@ def test_a_new_rule_moves_what_it_would_not_have_retired(
     rules.set_rule(workflow=triage, rule=StoppingRule(min_votes=5), why="More eyes", by=None)
     reckon(triage)
     subject.refresh_from_db()
-    assert subject.outcome == ""
+    assert (subject.outcome, subject.rule.number) == ("candidate", 1)
 
 
 # -- What it says of itself ---------------------------------------------------------------------

@@ -16,7 +16,7 @@ from annotate.services.participants import participant_of
 from mlcore.consensus.answers.stopping import Outcome, StoppingRule
 from mlcore.errors import Conflict, InvalidInput
 from review.models import Errand, Judge, Reckoning, Retirement, Subject, Workflow
-from review.services.foils import errands, retiring, rule_preview, rules, work
+from review.services.foils import errands, retiring, rule_preview, rules, weighing, work
 
 Make = Callable[..., Any]
 # Few answers decide, so that a test needs few of them.
@@ -110,6 +110,14 @@ def test_what_is_retired_stays_so_unless_the_lead_ticks(
     stricter = replace(QUICK, reject=1e-9)
     assert rule_preview.preview(triage, stricter).opens_again == 1
     stand(stricter)
+    assert outcomes(subjects) == ["nothing", "candidate"]
+    weighing.weigh_again(triage, lambda done, of: None)
+    say(judges[2], subjects[0], "nothing")
+    assert outcomes(subjects) == ["nothing", "candidate"], "neither a night nor a late answer opens it"
+    say(judges[2], subjects[0], "crater")
+    assert outcomes(subjects) == ["", "candidate"], "but what its own rule no longer says does"
+    say(judges[2], subjects[0], "nothing")
+    stand(QUICK)
     assert outcomes(subjects) == ["nothing", "candidate"]
     stand(replace(stricter, reject=1e-10), opens_again=True)
     assert outcomes(subjects) == ["", "candidate"]
