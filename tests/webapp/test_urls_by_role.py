@@ -22,7 +22,7 @@ from annotate.services.features import add_features
 from annotate.services.participants import participant_of
 from mlcore.artifact import ModelCard
 from review.access import MATRIX as REVIEW_MATRIX
-from review.models import Errand, ModelVersion, Picture, Run, Showing, Subject
+from review.models import Errand, ModelVersion, Picture, PictureImport, Run, Showing, Subject
 from review.services.foils import pictures, rules
 from review.services.policies import candidates
 from tests.annotate.builders import draw, take, wait_for_import
@@ -78,6 +78,7 @@ class Place:
     foils: Campaign
     errand: Errand
     picture: Picture
+    batch: PictureImport
     people: dict[str, User | None]
 
     def url(self, name: str, who: str) -> str:
@@ -92,6 +93,8 @@ class Place:
             return [self.elevation.uid, self.campaign.uid, 0, 0, 0]
         if name == "annotate:basemap_tile":
             return [self.elevation.uid, 0, 0, 0]
+        if name == "review:foil_frame":
+            return [self.picture.uid, 0]
         if name == "review:triage_lesson":
             return ["craters"]
         if name == "review:api_showing_frame":
@@ -118,6 +121,7 @@ class Place:
             "v1/triage/": rules.workflow_of(self.foils),
             "foil-errands/": self.errand,
             "foil-pictures/": self.picture,
+            "foil-imports/": self.batch,
             "campaigns/<uuid:uid>/triage/": self.foils,
         }
         return next((thing.uid for key, thing in things.items() if key in pattern), self.campaign.uid)
@@ -201,7 +205,8 @@ def place(
         is_current=True,
         card=ModelCard.example().to_json(),
     )
-    return Place(campaign, elevation, catalogue, subject, run, version, foils, errand, picture, people)
+    batch = PictureImport.objects.create(campaign=foils, file_name="a.zip", path="files")
+    return Place(campaign, elevation, catalogue, subject, run, version, foils, errand, picture, batch, people)
 
 
 def _elevation(folder: Path) -> Basemap:

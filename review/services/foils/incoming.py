@@ -17,13 +17,12 @@ from annotate.services.storage import file_of
 from mlcore.errors import InvalidInput
 from mlcore.formats.archive_names import is_litter
 from mlcore.formats.archives import Limits, kind_of, open_archive
-from mlcore.formats.names import printable
-from review.models import IncomingFile, PictureImport, RefusedFile
+from review.models import IncomingFile, PictureImport
+from review.services.foils import refusals
 
 MOST_FILES = 1_000_000
 LARGEST_FILE_BYTES = 4 * 1024**3
 LONGEST_NAME = IncomingFile._meta.get_field("name").max_length
-LONGEST_REFUSED = RefusedFile._meta.get_field("name").max_length
 # What microscopes and people put beside images; unless their content says that they are images after all.
 BESIDE = (
     *(".txt", ".csv", ".tsv", ".xml", ".json", ".yaml", ".yml", ".hdr", ".ini", ".log", ".md", ".html"),
@@ -147,7 +146,7 @@ def list_files(batch: PictureImport) -> None:
                 refused.append((name, reason))
             else:
                 copy.write_row((batch.pk, name, name, 0, "", False, "", 0))
-    refuse(batch, refused)
+    refusals.refuse(batch, refused)
     # Archives that could not be unpacked are files too.
     batch.n_files, batch.n_read = n_files - len(refused) + batch.n_refused, batch.n_refused
 
@@ -200,19 +199,6 @@ def _unfit(name: str) -> str:
             "limit": LONGEST_NAME,
         }
     return ""
-
-
-def refuse(batch: PictureImport, files: list[tuple[str, str]]) -> None:
-    """Keep why files are not taken in, and how many there are."""
-    reasons = {printable(name)[-LONGEST_REFUSED:]: reason for name, reason in files}
-    RefusedFile.objects.bulk_create(
-        [RefusedFile(batch=batch, name=name, reason=reason) for name, reason in reasons.items()],
-        batch_size=1000,
-        update_conflicts=True,
-        unique_fields=["batch", "name"],
-        update_fields=["reason"],
-    )
-    batch.n_refused = batch.refused.count()
 
 
 def check_folder(path: Path) -> None:

@@ -20,7 +20,7 @@ from annotate.services import liveness
 from annotate.services.locks import alone_until_commit
 from mlcore.errors import Conflict, InvalidInput, TektiteError
 from review.models import PictureImport
-from review.services.foils import incoming, places, sending
+from review.services.foils import incoming, places, refusals, sending
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def _list(batch: PictureImport, refused: list[tuple[str, str]]) -> None:
         report = places.correct_pictures(batch.campaign, table, for_show=True)
         batch.n_files = report.n_rows
     else:
-        incoming.refuse(batch, refused)
+        refusals.refuse(batch, refused)
         incoming.list_files(batch)
         report = places.tell_files(batch, table) if table.exists() else None
     batch.table = {**batch.table, "report": report.to_json() if report else None}

@@ -27,7 +27,7 @@ from annotate.services.disk import disk_of
 from mlcore.errors import InvalidInput, NoRoom
 from mlcore.formats.foil_names import NamePattern
 from review.models import IncomingFile, PictureImport
-from review.services.foils import decoding, incoming, intake, places, rules, stream
+from review.services.foils import decoding, incoming, intake, places, refusals, rules, stream
 from review.services.foils.pictures import add_picture
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,10 @@ def read(batch_pk: int, worker: str = "", *, slice_s: float = SLICE_S) -> bool:
             if _leave(batch, state=State.DONE, ended_at=timezone.now()):
                 batch.incoming.all().delete()
                 shutil.rmtree(incoming.folder_of(batch), ignore_errors=True)
+    except (KeyboardInterrupt, SystemExit):
+        # A command that somebody ends: a worker goes on at once.
+        _leave(batch, state=State.QUEUED, enqueued_at=timezone.now())
+        raise
     except _Overtaken:
         log.warning("The pictures %s were stopped, or given up for lost and go on elsewhere.", batch.uid)
     except (OperationalError, InterfaceError):
@@ -223,7 +227,7 @@ def _keep(batch: PictureImport, files: list[IncomingFile], found: Counter[bool],
     result = IncomingFile.Result.REFUSED if reason else IncomingFile.Result.TAKEN
     IncomingFile.objects.filter(pk__in=[file.pk for file in files]).update(result=result)
     if reason:
-        incoming.refuse(batch, [(file.name, reason) for file in files])
+        refusals.refuse(batch, [(file.name, reason) for file in files])
     # Last, since heartbeats wait for whoever holds this row.
     still_mine = intake.mine(batch).update(
         n_read=F("n_read") + len(files),

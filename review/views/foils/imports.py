@@ -1,7 +1,5 @@
 """Bringing in pictures of foils: the upload, what it would become, its reading; a table for known ones."""
 
-import csv
-from collections.abc import Iterator
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,11 +12,10 @@ from annotate.access import me
 from annotate.models import Campaign
 from annotate.services.storage import largest_upload
 from mlcore.errors import TektiteError
-from mlcore.formats.names import guard_formula
 from review import access
 from review.forms.foil_import import BatchForm, CorrectionForm, FilesForm
-from review.models import PictureImport, RefusedFile
-from review.services.foils import intake, places, preview, sending
+from review.models import PictureImport
+from review.services.foils import intake, places, preview, refusals, sending
 from review.tasks import look_through_pictures_task, read_pictures_task
 
 State = PictureImport.State
@@ -187,21 +184,6 @@ def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
 def refused(request: HttpRequest, uid: UUID) -> StreamingHttpResponse:
     """The files that were not taken in, each with its reason."""
     batch = access.get_batch(request, uid)
-    response = StreamingHttpResponse(_refused_lines(batch), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(refusals.lines(batch), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="refused_files.csv"'
     return response
-
-
-class _Line:
-    """What csv writes a line to."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def _refused_lines(batch: PictureImport) -> Iterator[str]:
-    writer = csv.writer(_Line(), lineterminator="\r\n")
-    yield writer.writerow(["file", "reason"])
-    rows = RefusedFile.objects.filter(batch=batch).order_by("pk").values_list("name", "reason")
-    for row in rows.iterator(chunk_size=2000):
-        yield writer.writerow([guard_formula(cell) for cell in row])
