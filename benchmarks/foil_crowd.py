@@ -71,7 +71,7 @@ class Person:
 
     async def start(self) -> None:
         """Agree to the text."""
-        state = await self.client.get(self.path)
+        state = await self.client.get(self.path + "state")
         body = {"consent": state.json()["consent"]["edition"]}
         await self._ask("start", "start", body, 200)
 

@@ -16,6 +16,7 @@ from annotate.models import Campaign, Participant, User
 from annotate.services.campaigns import create_foil_campaign
 from annotate.services.participants import participant_of
 from mlcore.consensus.answers.skill import Answer, Skill
+from mlcore.consensus.answers.stopping import outcomes
 from mlcore.consensus.answers.swap import evidence
 from mlcore.simulate.judges import CrowdParameters, Images, make_images, make_people
 from review.models import Judge, Workflow
@@ -69,6 +70,7 @@ _SHOWN = """
     SELECT gen_random_uuid(), subject, person, 0, false, now() - interval '1 day', now() - interval '1 day',
         now() - interval '1 day', ''
     FROM said
+    ON CONFLICT DO NOTHING
 """
 _SAID = """
     INSERT INTO review_classification (uid, workflow_id, subject_id, participant_id, round, edit, answer,
@@ -78,16 +80,20 @@ _SAID = """
             jsonb_build_object('x_px', x_px, 'y_px', x_px))) ELSE '{}' END,
         false, false, duration_ms, now() - interval '1 day'
     FROM said
+    ON CONFLICT DO NOTHING
 """
 _STOCK = """
     CREATE TEMP TABLE stock (subject bigint, n_answers bigint, n_votes bigint, n_cannot_tell bigint,
-        n_practised bigint, evidence float8)
+        n_practised bigint, evidence float8, kind bigint)
 """
 _TALLIES = """
     UPDATE review_subject s SET n_answers = stock.n_answers, n_votes = stock.n_votes,
         n_cannot_tell = stock.n_cannot_tell, n_practised = stock.n_practised,
-        log_odds = s.prior_log_odds + stock.evidence
-    FROM stock WHERE s.id = stock.subject AND stock.n_answers > 0
+        log_odds = s.prior_log_odds + stock.evidence, outcome = kind.name,
+        retired_at = CASE kind.name WHEN '' THEN NULL ELSE now() END,
+        rule_id = CASE kind.name WHEN '' THEN NULL ELSE %s END
+    FROM stock JOIN unnest(%s::text[]) WITH ORDINALITY AS kind (name, number) ON number = stock.kind
+    WHERE s.id = stock.subject AND stock.n_answers > s.n_answers
 """
 
 Ints = NDArray[np.int64]
@@ -107,7 +113,7 @@ class Log:
     person: Ints
     answer: Ints
 
-    def __getitem__(self, rows: slice) -> Self:
+    def __getitem__(self, rows: slice | NDArray[np.bool_]) -> Self:
         return type(self)(self.subject[rows], self.person[rows], self.answer[rows])
 
 
@@ -151,6 +157,12 @@ def fill(name: str, n_subjects: int, n_gold: int, *, seed: int) -> Filled:
     return Filled(workflow, lead, (first_subject, first_person), images, n_gold)
 
 
+def together(*logs: Log) -> Log:
+    """One after the other."""
+    columns = ([getattr(log, name) for log in logs] for name in ("subject", "person", "answer"))
+    return Log(*(np.concatenate(column) for column in columns))
+
+
 def make_log(filled: Filled, n: int, *, seed: int) -> Log:
     """So many answers, nobody's twice to a subject, in an order of their own."""
     n_subjects, random = len(filled.images.kind), np.random.default_rng((seed, 11))
@@ -171,7 +183,7 @@ def make_log(filled: Filled, n: int, *, seed: int) -> Log:
 
 
 def add_answers(filled: Filled, log: Log, *, with_showings: bool) -> None:
-    """Store a piece of the log, as the recording engine would have, all of it in the past."""
+    """Store a piece of the log, as the recording engine would have; what has been answered since stays."""
     subject, person = filled.first
     with connection.cursor() as cursor:
         cursor.execute(
@@ -196,28 +208,48 @@ def add_answers(filled: Filled, log: Log, *, with_showings: bool) -> None:
 
 
 def take_stock(filled: Filled, log: Log) -> None:
-    """Count people's skill and subjects' tallies from the log so far, as the triage keeps them."""
-    rule, n = rules.current(filled.workflow).rule, len(filled.images.kind)
-    is_known, said = log.subject < filled.n_gold, [Answer(name) for name in ANSWERS]
+    """Count people's skill and subjects' tallies and outcomes from the log so far, as the triage keeps them.
+
+    Subjects that have more answers than the log says are left as they are.
+    """
+    version, n = rules.current(filled.workflow), len(filled.images.kind)
+    is_known = log.subject < filled.n_gold
     skills = _skills(log, is_known, filled.images.is_crater)
     _keep(filled, skills, np.bincount(log.person, minlength=N_PEOPLE).tolist())
-    steps = np.array([[evidence(skill, answer) for answer in said] for skill in skills])
-    practised = np.array([skill.known_answers >= rule.practised_after for skill in skills])
-    told = Log(log.subject[~is_known], log.person[~is_known], log.answer[~is_known])
+    steps = np.array([[evidence(skill, Answer(name)) for name in ANSWERS] for skill in skills])
+    practised = np.array([skill.known_answers >= version.rule.practised_after for skill in skills])
+    told = log[~is_known]
+
+    def sums(weights: NDArray[np.generic] | None = None) -> Ints:
+        return np.bincount(told.subject, weights, minlength=n).astype(np.int64)
+
     tallies = {
         "subject": np.arange(n) + filled.first[0],
         "n_answers": np.bincount(log.subject, minlength=n),
-        "n_votes": np.bincount(told.subject, minlength=n),
-        "n_cannot_tell": np.bincount(told.subject, told.answer == 2, minlength=n).astype(np.int64),
-        "n_practised": np.bincount(told.subject, practised[told.person], minlength=n).astype(np.int64),
+        "n_votes": sums(),
+        "n_cannot_tell": sums(told.answer == 2),
+        "n_practised": sums(practised[told.person]),
         "evidence": np.bincount(told.subject, steps[told.person, told.answer], minlength=n),
     }
+    became = outcomes(
+        version.rule,
+        log_odds=_priors(filled.images) + tallies["evidence"],
+        votes=tallies["n_votes"],
+        cannot_tell=tallies["n_cannot_tell"],
+        practised=tallies["n_practised"],
+    )
+    kinds, kind = np.unique(np.append(became, ""), return_inverse=True)
     with connection.cursor() as cursor:
         cursor.execute(_STOCK)
-        _copy(cursor, "stock", tallies)
-        cursor.execute(_TALLIES)
+        _copy(cursor, "stock", {**tallies, "kind": kind[:-1].astype(np.int64) + 1})
+        cursor.execute(_TALLIES, [version.pk, kinds.tolist()])
         cursor.execute("DROP TABLE stock")
         cursor.execute("VACUUM (ANALYZE)")
+
+
+def _priors(images: Images) -> NDArray[np.float64]:
+    """What a network would say: log-odds of a crater."""
+    return images.score - np.log(99.0) - 0.5
 
 
 def _skills(log: Log, is_known: NDArray[np.bool_], is_crater: NDArray[np.bool_]) -> list[Skill]:
@@ -232,9 +264,12 @@ def _skills(log: Log, is_known: NDArray[np.bool_], is_crater: NDArray[np.bool_])
 
 
 def _keep(filled: Filled, skills: list[Skill], n_answers: list[int]) -> None:
-    judges = list(Judge.objects.filter(workflow=filled.workflow, participant__gte=filled.first[1])[:N_PEOPLE])
+    first = filled.first[1]
+    judges = list(
+        Judge.objects.filter(workflow=filled.workflow, participant__in=range(first, first + N_PEOPLE))
+    )
     for judge in judges:
-        skill, n = (known[judge.participant_id - filled.first[1]] for known in (skills, n_answers))
+        skill, n = (known[judge.participant_id - first] for known in (skills, n_answers))
         judge.hits, judge.craters = int(skill.hits), int(skill.craters)
         judge.passes, judge.blanks = int(skill.passes), int(skill.blanks)
         judge.n_answers = judge.effort = n
@@ -265,7 +300,7 @@ def _add_subjects(cursor: object, workflow: Workflow, images: Images, n_gold: in
     n, audit = len(images.kind), np.random.default_rng(7).random(len(images.kind)) < AUDIT_SHARE
     cursor.execute("CREATE TEMP TABLE priors (number bigint, stratum int, odds float8)")
     stratum = np.where(np.arange(n) < n_gold, 3, np.where(audit, 2, 1)).astype(np.int32)
-    columns = {"number": np.arange(1, n + 1), "stratum": stratum, "odds": images.score - np.log(99.0) - 0.5}
+    columns = {"number": np.arange(1, n + 1), "stratum": stratum, "odds": _priors(images)}
     _copy(cursor, "priors", columns)
     cursor.execute(_SUBJECTS, [workflow.pk, workflow.campaign_id])
     cursor.execute("DROP TABLE priors")
