@@ -56,6 +56,7 @@ MATRIX: Matrix = {
     "review:review": {"GET": DRAWERS},
     "review:models": {"GET": MEMBERS},
     "review:foils": {"GET": READERS},
+    "review:foil_sample": {"GET": READERS},
     "review:foil_errand": {"GET": LEADS},
     "review:foil_thumbnail": {"GET": RESULTS},
     "review:foil_results": {"GET": RESULTS},
@@ -256,7 +257,11 @@ def get_frame(request: HttpRequest, uid: UUID, number: int) -> Frame:
     if showing is None:
         raise NotFound(_("There is no picture shown to you at this address."))
     authorise(request, showing.subject.workflow.campaign, matrix=MATRIX)
-    frame = Frame.objects.filter(picture=showing.subject.picture_id, number=number).first()
+    frame = (
+        Frame.objects.select_related("picture")
+        .filter(picture=showing.subject.picture_id, number=number)
+        .first()
+    )
     if frame is None:
         raise NotFound(_("This picture has no such image; load the page again."))
     return frame
