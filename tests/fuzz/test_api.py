@@ -50,6 +50,8 @@ ALWAYS_ANSWERED = {
     "GET /api/v1/basemaps/{uid}",
     "GET /api/v1/catalogues/{uid}/features",
     "GET /api/v1/runs/{uid}",
+    "GET /api/v1/showings/{uid}/frames/{number}",
+    "GET /api/v1/triage/{uid}/state",
     "GET /api/v1/visits/{uid}",
     "POST /api/v1/campaigns/{uid}/tiles/next",
     "POST /api/v1/runs/{uid}/cancel",
@@ -113,6 +115,7 @@ def real_values(place: Place) -> dict[str, Any]:  # noqa: F811
         "lon": feature.lon,
         "lat": feature.lat,
         "diameter_m": 1500.0,
+        "consent": "1",
         "version": 1,
         "low_percent": 1.0,
         "high_percent": 99.0,
@@ -123,8 +126,11 @@ def real_values(place: Place) -> dict[str, Any]:  # noqa: F811
 def path_of(operation: APIOperation, place: Place, who: str) -> dict[str, str]:  # noqa: F811
     """The identifier of the thing itself, where the operation is about one."""
     uid = "00000000-0000-0000-0000-000000000000"
-    name = resolve(re.sub(r"\{\w+\}", uid, operation.path)).view_name
-    return {"uid": str(place.arguments(name, who)[0])} if "{uid}" in operation.path else {}
+    name = resolve(operation.path.replace("{uid}", uid).replace("{number}", "0")).view_name
+    if "{uid}" not in operation.path:
+        return {}
+    named = re.findall(r"\{(\w+)\}", operation.path)
+    return dict(zip(named, map(str, place.arguments(name, who)), strict=True))
 
 
 def strategies(operation: APIOperation, path: dict[str, str]) -> Iterator[tuple[int, Any]]:
