@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.test import Client, override_settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -28,6 +28,8 @@ FLAGS = [
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 PATIENCE_MS = 15_000
+# What is waited for on a page may take as long: machines are busier than one thinks.
+expect.set_options(timeout=PATIENCE_MS)
 PLAIN_STATIC = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 # Playwright keeps an event loop running in this thread, which Django would otherwise take for its own.

@@ -44,6 +44,10 @@ class Sheet:
         expect(self.page.locator('main[data-part="judging"][data-mode="asking"]')).to_be_visible()
         return Subject.objects.get(showings__uid=self.foil.get_attribute("data-showing"))
 
+    def sent(self) -> None:
+        """Wait until the server has every answer."""
+        expect(self.page.locator('main[data-unsent="0"]')).to_be_visible()
+
     def spot(self, x_px: float, y_px: float) -> tuple[float, float]:
         """Where a pixel of the whole picture lies on the screen."""
         box = self.foil.bounding_box()
@@ -195,7 +199,14 @@ def test_everything_on_a_phone_is_under_the_thumb(
 ):
     make_foil_subjects(2)
     page = open_page(annotator, url, **THUMB)
-    Sheet(page).asked()
+    sheet = Sheet(page)
+    sheet.asked()
+    sheet.tap(20, 12)
+    sheet.button("Help")
+    expect(page.locator("#tutorial")).to_contain_text("What you look for")
+    sheet.button("Skip")
+    sheet.asked()
+    expect(page.locator("#foil-marks .mine")).to_have_count(1)
     width, height = 360, 740
     assert page.evaluate("document.documentElement.scrollWidth") == width
     foil, answers = (page.locator(name).bounding_box() for name in ("#foil", "#answers"))
@@ -286,6 +297,7 @@ def test_who_is_told_goes_back_to_that_picture_and_loses_nothing_of_the_next(
     expect(page.locator("#foil-marks .mine")).to_have_count(1)
     sheet.press("c")
     sheet.asked()
+    sheet.sent()
     expect(page.locator("#progress")).to_contain_text("2 today")
     given = standing()
     assert given[known.subject.pk].payload["marks"][0]["x_px"] == pytest.approx(10, abs=0.5)
@@ -327,10 +339,32 @@ def test_without_a_connection_nothing_is_lost_and_nothing_counts_twice(
     again.page.goto(url)
     again.asked()
     expect(again.page.locator("#progress")).to_contain_text("3 today · 3 in all · about 3 wait")
-    expect(again.page.locator("main")).to_have_attribute("data-unsent", "0")
+    again.sent()
     given = standing()
     assert len(given) == 3 == Classification.objects.count()
     assert given[last.pk].answer == "cannot_tell"
+
+
+def test_a_browser_without_cookies_is_told(
+    open_page: OpenPage,
+    url: str,
+    make_foil_subjects: Callable[..., list[Subject]],  # noqa: F811
+):
+    make_foil_subjects(1)
+    page = open_page(None, url, **THUMB)
+
+    def forget(route: Route) -> None:
+        answer = route.fetch()
+        kept = {name: value for name, value in answer.headers.items() if name != "set-cookie"}
+        route.fulfill(response=answer, headers=kept)
+        page.context.clear_cookies()
+
+    page.route("**/start", forget)
+    sheet = Sheet(page)
+    sheet.button("I agree, begin")
+    sheet.button("Skip")
+    expect(page.locator("#opening")).to_contain_text("Your browser has brought no cookie")
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
 
 
 def test_a_session_that_ends_is_begun_again_over_the_picture(
@@ -351,6 +385,7 @@ def test_a_session_that_ends_is_begun_again_over_the_picture(
     assert not standing()
     dialog.get_by_label("Password").fill("a long enough pass phrase")
     dialog.get_by_role("button", name="Sign in").click()
+    sheet.sent()
     expect(page.locator("#unsent")).to_be_hidden()
     expect(page.locator("#progress")).to_have_text(re.compile("^1 today"))
     assert standing()[subject.pk].participant == participant_of(annotator)

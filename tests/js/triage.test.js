@@ -1,8 +1,13 @@
 /** The pictures before a person, and what the page says of numbers. */
 
+import "./node18.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { IDBFactory } from "fake-indexeddb";
+import "fake-indexeddb/auto";
+import { Database } from "tektite/lib/database";
+import { makeQueue } from "tektite/pages/triage/answers";
 import * as decks from "tektite/pages/triage/deck";
 import { about, craterLabel, practiceText, progressText, refusedText, unsentText } from "tektite/pages/triage/words";
 
@@ -103,4 +108,20 @@ test("bars name what waits, and why", () => {
 
 test("the button says how many craters", () => {
   assert.deepEqual([0, 1, 3].map(craterLabel), ["Crater here", "Crater here", "3 craters here"]);
+});
+
+test("who signs up in the middle brings along what the server has not got; another person does not", async () => {
+  globalThis.indexedDB = new IDBFactory();
+  const entries = new Map();
+  globalThis.localStorage = { getItem: (key) => entries.get(key) ?? null, setItem: (key, value) => entries.set(key, value) };
+  const config = { workflow: "w", urls: { answers: "nowhere" } };
+  const queueOf = (uid, is_anonymous) =>
+    makeQueue({ config, database: new Database(), person: { uid, is_anonymous }, judging: {} });
+  const keep = (queue, uid) => queue.log.revise(() => ({ put: [{ id: uid, uid, showing: showing("a"), tried: true, parked: null }] }));
+  await keep(await queueOf("visitor", true), "first");
+  const known = await queueOf("ada", false);
+  assert.deepEqual(known.waiting.map(({ uid }) => uid), ["first"]);
+  assert.deepEqual((await queueOf("visitor", true)).waiting, []);
+  await queueOf("ada", false);
+  assert.deepEqual((await queueOf("bob", false)).waiting, []);
 });

@@ -32,6 +32,7 @@ const judging = new Judging({
 });
 const screen = new Screen({ judging, foil, nothing: config.nothing });
 let edition = "";
+let owner = config.participant;
 let timer = 0;
 
 /** What the server knows of whoever asks: where they go on. */
@@ -71,8 +72,8 @@ async function agree() {
 
 /** From now on answers have an owner, and what earlier visits left is sent. */
 async function meet(person) {
+  owner = person.uid;
   screen.greet(person);
-  ownBy(person.uid);
   if (judging.queue) {
     judging.queue.resume();
     return;
@@ -87,15 +88,12 @@ async function meet(person) {
   queue.resume();
 }
 
-/** The server refuses what this page sends when somebody else has come to ask. */
+/** From now on the server refuses what this page sends when somebody else has come to ask. */
 function ownBy(uid) {
-  let owner = document.querySelector('meta[name="participant"]');
-  if (!owner) {
-    owner = document.createElement("meta");
-    owner.name = "participant";
-    document.head.append(owner);
-  }
-  owner.content = uid;
+  const meta = document.querySelector('meta[name="participant"]') ?? document.createElement("meta");
+  meta.name = "participant";
+  meta.content = uid;
+  document.head.append(meta);
 }
 
 function teach(last) {
@@ -114,6 +112,7 @@ async function lookForPictures() {
   let again = 0;
   try {
     await signIn.around(() => judging.refill());
+    ownBy(owner);
     again = judging.said.reason === "waiting" ? LOOK_AGAIN_MS : 0;
     screen.note("");
   } catch (error) {
@@ -124,6 +123,8 @@ async function lookForPictures() {
     again = error.isPassing ? TRY_AGAIN_MS : 0;
     if (error.code === "consent") {
       open();
+    } else if (error.code === "no_cookie") {
+      screen.opening(error.message);
     }
   }
   if (again) {
