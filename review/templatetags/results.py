@@ -1,9 +1,12 @@
 """Numbers of results as coordinates of drawings, and short words for methods."""
 
+import math
+
 from django import template
 from django.utils.translation import gettext_lazy as _
 
 from review.models import Confirmation
+from review.templatetags.foils import probability
 
 register = template.Library()
 
@@ -18,6 +21,15 @@ _METHODS = {
 def coordinate(value: float, factor: float = 1.0) -> str:
     """A number as SVG wants it, whatever the reader's language."""
     return f"{value * float(factor):.2f}"
+
+
+@register.filter
+def chance(value: float) -> str:
+    """A probability with two digits of what it lacks to 0 and to 1: 0.42, 0.0031, 0.9968; then as a power."""
+    if value < 0.001 or value == 1.0:
+        return probability(value)
+    rare = min(value, 1.0 - value)
+    return f"{value:.{min(6, max(2, 1 - math.floor(math.log10(rare))))}f}"
 
 
 @register.filter

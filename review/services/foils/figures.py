@@ -89,7 +89,7 @@ def _drawn(drawer: Callable[["Axes", Any], None], found: Any, reckoning: Reckoni
         axes = figure.subplots()
         drawer(axes, found)
         if is_synthetic:
-            axes.set_title("synthetic data", fontsize=7, loc="right", color="#555555")
+            figure.supxlabel("synthetic data", fontsize=6, color="#555555", x=0.99, ha="right")
         files = {}
         for kind in KINDS:
             file = io.BytesIO()
@@ -107,27 +107,29 @@ def _completeness(axes: "Axes", rows: list[dict[str, Any]]) -> None:
     for at, origin in enumerate(origins):
         colour, mark = _STYLES[Gold.Origin(origin)]
         theirs = [row for row in sized if row["origin"] == origin]
-        shift = 0.16 * (at - (len(origins) - 1) / 2)
+        shift = 0.3 * (at - (len(origins) - 1) / 2)
         x = [edges.index(row["low_um"]) + shift for row in theirs]
         shares = [row["found"] / row["n"] for row in theirs]
         _bars(axes, x, shares, [row["interval"] for row in theirs], colour, mark, f"{origin} craters")
-        for place, share, row in zip(x, shares, theirs, strict=True):
+        for place, row in zip(x, theirs, strict=True):
+            # Under the bar, where no other one's points lie.
             axes.annotate(
                 f"{row['found']}/{row['n']}",
-                (place, share),
-                (4, -3),
+                (place, row["interval"][0]),
+                (0, -7),
                 textcoords="offset points",
-                fontsize=5.5,
+                ha="center",
+                fontsize=5,
             )
     highs = {row["low_um"]: row["high_um"] for row in sized}
     labels = [f"{low:g}–{highs[low]:g}" if highs[low] else f"≥ {low:g}" for low in edges]
     axes.set_xticks(range(len(edges)), labels)
     axes.set_xlim(-0.5, max(0.5, len(edges) - 0.5))
-    axes.set_ylim(0, 1.04)
+    axes.set_ylim(-0.08, 1.04)
     axes.set_xlabel("crater diameter (µm)")
     axes.set_ylabel(f"completeness ({CONFIDENCE:.0%} Clopper–Pearson)")
     if origins:
-        axes.legend(loc="lower right")
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.0)
 
 
 def _reliability(axes: "Axes", found: dict[str, Any]) -> None:
