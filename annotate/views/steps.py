@@ -32,8 +32,6 @@ def next_step(
 
     Review knows how many proposals wait for this person; where nobody said, it is enough that there are some.
     """
-    if campaign.kind == Campaign.Kind.FOIL:
-        return _triage(campaign)
     if not user.is_authenticated:
         here = reverse("annotate:campaign", args=[campaign.uid])
         return Step(
@@ -57,16 +55,6 @@ def next_step(
         _("You have searched every tile that is open to you. What others still search settles by itself.")
         if roles & DRAWERS
         else _("You may read along; drawing and judging are for other roles."),
-    )
-
-
-def _triage(campaign: Campaign) -> Step:
-    """Pictures of foils are judged by whoever may see the campaign, on a page of review's."""
-    return Step(
-        _("Is there an impact crater?"),
-        _("One picture at a time: click the crater, or say that there is none."),
-        _("Judge pictures"),
-        url_or_none("review:triage", campaign) or "",
     )
 
 

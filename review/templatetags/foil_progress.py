@@ -1,4 +1,4 @@
-"""How far a campaign on foils is, for its card in lists."""
+"""How far a campaign on foils is and what it looks like, for its card in lists."""
 
 import contextlib
 
@@ -27,3 +27,9 @@ def foil_progress(campaign: Campaign) -> dict[str, object]:
     with contextlib.suppress(RedisError):
         cache.set(key, found, timeout=KEPT_S)
     return found
+
+
+@register.inclusion_tag("review/foils/partials/picture.html")
+def foil_picture(campaign: Campaign) -> dict[str, object]:
+    """One of its pictures that have been judged enough; a drawing where there is none."""
+    return {"campaign": campaign}

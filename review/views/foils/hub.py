@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 from review import access
 from review.services.foils import summary
 from review.services.foils.words import OUTCOMES
+from review.views.foils.steps import next_step
 
 
 @require_GET
@@ -21,6 +22,7 @@ def hub(request: HttpRequest, uid: UUID) -> HttpResponse:
         "review/foils/hub.html",
         {
             "campaign": campaign,
+            "step": next_step(access.find_judge(request), access.roles_in(request.user, campaign), campaign),
             "summary": found,
             "outcomes": [(OUTCOMES[outcome], n) for outcome, n in found.retired.items()],
         },

@@ -1,4 +1,4 @@
-"""Simulated surveys in campaigns: synthetic, scored, queued, and the same however often they are asked for."""
+"""Simulated surveys in campaigns: synthetic, scored, queued, and the same whenever they are asked for."""
 
 import csv
 from io import StringIO
