@@ -34,6 +34,12 @@ class Showing(models.Model):
                 condition=models.Q(answered_at__isnull=True),
                 name="showing_open_by_participant",
             ),
+            # Who holds a subject now: each hand-out asks it of some hundred subjects.
+            models.Index(
+                fields=["subject"],
+                condition=models.Q(answered_at__isnull=True),
+                name="showing_open_by_subject",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -220,7 +220,17 @@ def _sample(workflow: Workflow, person: Person, network: str) -> list[Candidate]
         return [Candidate(*row) for row in cursor.fetchall()]
 
 
-_SAMPLE_SQL = """
+# Written so that PostgreSQL looks known pictures up one by one: it would rather read all of them first.
+_OPEN_OF_PART = """
+    id, stratum, place, log_odds, n_votes, wanted FROM review_subject
+    WHERE workflow_id = %(workflow)s AND stratum = part.stratum
+        AND retired_at IS NULL AND picture_id IS NOT NULL
+        AND (part.stratum <> 'gold' OR (
+            SELECT NOT is_practice AND withdrawn_at IS NULL FROM review_gold
+            WHERE subject_id = review_subject.id
+        ))
+"""
+_SAMPLE_SQL = f"""
     SELECT s.id, s.stratum, s.place, s.log_odds,
         CASE WHEN s.stratum = 'gold' THEN 0 ELSE s.n_votes + (
             SELECT count(*) FROM review_showing o
@@ -231,22 +241,16 @@ _SAMPLE_SQL = """
             SELECT count(*) FROM review_showing n WHERE n.subject_id = s.id AND n.network = %(network)s
         ) END,
         g.is_crater, g.origin, g.with_feedback
-    FROM (VALUES
-        ('gold', %(start)s, 2.0), ('gold', 0.0, %(start)s),
-        ('queue', %(start)s, 2.0), ('queue', 0.0, %(start)s),
-        ('audit', %(start)s, 2.0), ('audit', 0.0, %(start)s)
-    ) AS part (stratum, low, high)
+    FROM (VALUES ('gold'), ('queue'), ('audit')) AS part (stratum)
     CROSS JOIN LATERAL (
-        SELECT id, stratum, place, log_odds, n_votes, wanted FROM review_subject
-        WHERE workflow_id = %(workflow)s AND stratum = part.stratum AND retired_at IS NULL
-            AND picture_id IS NOT NULL AND place >= part.low AND place < part.high
-            AND (part.stratum <> 'gold' OR EXISTS (
-                SELECT FROM review_gold
-                WHERE subject_id = review_subject.id AND NOT is_practice AND withdrawn_at IS NULL
-            ))
-        ORDER BY place LIMIT %(most)s
+        (SELECT {_OPEN_OF_PART} AND place >= %(start)s ORDER BY place LIMIT %(most)s)
+        UNION ALL
+        (SELECT {_OPEN_OF_PART} AND place < %(start)s ORDER BY place LIMIT %(most)s)
+        LIMIT %(most)s
     ) AS s
-    LEFT JOIN review_gold g ON g.subject_id = s.id
+    LEFT JOIN LATERAL (
+        SELECT is_crater, origin, with_feedback FROM review_gold WHERE subject_id = s.id OFFSET 0
+    ) AS g ON true
     WHERE NOT EXISTS (
         SELECT FROM review_showing mine WHERE mine.subject_id = s.id AND mine.participant_id = ANY(%(selves)s)
     )
