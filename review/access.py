@@ -5,6 +5,7 @@ from uuid import UUID
 from allauth.core.internal.httpkit import get_client_ip
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotate.access import (
@@ -46,6 +47,7 @@ RESULTS: Permission = REVIEWERS | WATCHING
 
 # Where the session keeps a visitor's uid.
 VISITOR = "triage_visitor"
+VISITED = "triage_visited"
 
 # {URL name: {method: who}}. Staff may do everything; HEAD counts as GET.
 MATRIX: Matrix = {
@@ -208,8 +210,16 @@ def find_judge(request: HttpRequest) -> Person | None:
         person = selves.person_of(request.user)
     else:
         person = selves.anonymous_person(UUID(visitor)) if visitor else None
+        _stay(request, person)
     request.judge = person
     return person
+
+
+def _stay(request: HttpRequest, person: Person | None) -> None:
+    """A session ends so many days after it was last saved: a visitor's is saved on each day they come."""
+    today = timezone.localdate().isoformat()
+    if person is not None and request.session.get(VISITED) != today:
+        request.session[VISITED] = today
 
 
 def get_judge(request: HttpRequest) -> Person:

@@ -29,6 +29,7 @@ from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from annotate.models import User
+from review.access import find_judge
 from webapp.throttling import ALLAUTH, in_words, waiting_s
 
 _SALT = "webapp.known_browser"
@@ -65,6 +66,8 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
         response = super().post_login(request, user, **kwargs)
+        # Whoever has judged without a sign-in keeps what they did, even if they never judge again.
+        find_judge(request)
         _remember(request, response, user)
         return response
 

@@ -137,5 +137,5 @@ class RefusalMiddleware:
             return redirect(f"{reverse('account_login')}?{urlencode({'next': request.get_full_path()})}")
         status = status_of(error)
         if request.path.startswith("/api/"):
-            return JsonResponse(body_of(error), status=status)
+            return JsonResponse(body_of(error), status=status, headers=headers_of(error))
         return render(request, "refusal.html", {"refusal": error, "status": status}, status=status)

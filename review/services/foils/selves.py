@@ -60,19 +60,23 @@ def adopt(*, user: User, anonymous: UUID) -> None:
     one answer counts.
     """
     try:
-        with transaction.atomic():
-            visitor = Participant.objects.select_for_update(no_key=True).filter(uid=anonymous).first()
-            if visitor is None or visitor.user_id or visitor.merged_into_id:
-                return
-            known = Participant.objects.select_for_update(no_key=True).filter(user_id=user.pk).first()
-            if known is None:
-                visitor.user_id = user.pk
-                visitor.save(update_fields=["user"])
-            else:
-                _merge(visitor, known)
+        _adopt(user, anonymous)
     except IntegrityError:
-        # Another request of the same browser has just made the user's participant.
-        adopt(user=user, anonymous=anonymous)
+        # Another request of the same browser has just made the user's participant: it is there now.
+        _adopt(user, anonymous)
+
+
+@transaction.atomic
+def _adopt(user: User, anonymous: UUID) -> None:
+    visitor = Participant.objects.select_for_update(no_key=True).filter(uid=anonymous).first()
+    if visitor is None or visitor.user_id or visitor.merged_into_id:
+        return
+    known = Participant.objects.select_for_update(no_key=True).filter(user_id=user.pk).first()
+    if known is None:
+        visitor.user_id = user.pk
+        visitor.save(update_fields=["user"])
+    else:
+        _merge(visitor, known)
 
 
 def _person(participant: Participant) -> Person:

@@ -8,12 +8,15 @@ from uuid import uuid4
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from annotate.models import Campaign, Participant, User
 from annotate.services.participants import participant_of
+from review import access
 from review.models import Classification, Judge, Showing, Subject, Workflow
 from review.services.foils import rules, showings
 from review.services.foils import settings as triage_settings
@@ -417,6 +420,38 @@ def test_who_signs_up_in_the_middle_keeps_everything(
     said = visitor.answer(begun["showings"][1])
     assert said["progress"]["answered"] == 2
     assert Participant.objects.get(user__username="ada").merged_into is None
+
+
+def test_who_signs_in_on_the_page_keeps_everything_without_coming_back(
+    make_foil_subjects: Make, visitor: Browser, make_user: Callable[..., User]
+):
+    make_foil_subjects(5)
+    visitor.answer(visitor.next()["showings"][0])
+    ada = make_user("ada")
+    signed_in = visitor.client.post(
+        reverse("account_login"), {"login": "ada", "password": "correct horse battery"}
+    )
+    assert signed_in.status_code == 302
+    assert Classification.objects.get().participant.user == ada
+    assert Judge.objects.get().participant.user == ada
+
+
+def test_who_only_looks_gets_no_cookie(triage: Workflow, browser_of: BrowserOf):
+    browser = browser_of(None)
+    browser.state()
+    assert not browser.client.cookies
+    assert not Participant.objects.filter(user=None).exists()
+
+
+def test_a_visitor_who_keeps_coming_stays_the_same(make_foil_subjects: Make, visitor: Browser):
+    """A session ends two weeks after it was last saved."""
+    make_foil_subjects(1)
+    session = visitor.client.session
+    session[access.VISITED] = "2026-01-01"
+    session.save()
+    Session.objects.update(expire_date=timezone.now() + timedelta(hours=1))
+    visitor.next()
+    assert Session.objects.get().expire_date > timezone.now() + timedelta(days=13)
 
 
 def test_who_signs_in_in_the_middle_is_one_person_with_who_they_were(
