@@ -95,6 +95,8 @@ class Place:
             return [self.elevation.uid, 0, 0, 0]
         if name == "review:foil_frame":
             return [self.picture.uid, 0]
+        if name == "review:foil_figure":
+            return [self.foils.uid, "reliability", "svg"]
         if name == "review:triage_lesson":
             return ["craters"]
         if name == "review:api_showing_frame":
@@ -108,6 +110,8 @@ class Place:
             return wait_for_import(participant_of(asker)).uid
         if "visits/" in pattern:
             return self._visit(asker).uid
+        if "foil-candidates/" in pattern:
+            return self._showing(asker).subject.uid
         if "marks/" in pattern:
             return draw(self._visit(asker), 40, 40, 12).uid
         things = {
