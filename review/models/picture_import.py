@@ -94,7 +94,7 @@ class IncomingFile(models.Model):
     nm_per_px = models.FloatField(null=True, blank=True)
     has_row = models.BooleanField(default=False)
     result = models.CharField(max_length=16, choices=Result, blank=True, default=Result.WAITING)
-    # How often its reading was begun by a worker after one was lost.
+    # How often its reading was begun: at some files workers die.
     tries = models.PositiveSmallIntegerField(default=0)
 
     class Meta:

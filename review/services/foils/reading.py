@@ -191,7 +191,7 @@ def _waiting(batch: PictureImport) -> Iterator[list[IncomingFile]]:
 
 def _take(batch: PictureImport, files: list[IncomingFile], pattern: NamePattern | None) -> None:
     """Take in one series, or the pages of one file, or say why not."""
-    if batch.attempt > 1 and _is_deadly(files):
+    if _is_deadly(files):
         reason = _("Its reading has ended the worker %(n)d times; it may be too large.") % {"n": MOST_TRIES}
         liveness.patiently(_keep, batch, files, Counter(), reason)
         return
@@ -201,7 +201,7 @@ def _take(batch: PictureImport, files: list[IncomingFile], pattern: NamePattern 
 def _is_deadly(files: list[IncomingFile]) -> bool:
     """Whether workers have died here again and again; written down before the next one tries."""
     IncomingFile.objects.filter(pk__in=[file.pk for file in files]).update(tries=F("tries") + 1)
-    return files[0].tries + 1 >= MOST_TRIES
+    return files[0].tries >= MOST_TRIES
 
 
 @transaction.atomic

@@ -24,6 +24,8 @@ State = PictureImport.State
 SMALL_BYTES = 20_000_000
 # Each is an open file while it comes; settings.DATA_UPLOAD_MAX_NUMBER_FILES lets the table come too.
 MOST_UPLOADS = 200
+# As file systems have it, with room for a number.
+LONGEST_NAME_BYTES = 240
 MOST_WAITING = 20
 
 
@@ -90,7 +92,7 @@ def take_in(
         if path is not None and not is_folder:
             # Read where it lies, once: what comes of it is ours.
             (incoming.sent_of(batch) / "0").symlink_to(path.absolute())
-            names = [clean_label(path.name)]
+            names = [_plain(path.name)]
         if table is not None:
             keep_table(batch, table)
         batch.table = {**batch.table, "sent": names}
@@ -109,10 +111,17 @@ def _names_of(uploads: Sequence[UploadedFile]) -> list[str]:
             % {"n": len(uploads), "limit": MOST_UPLOADS},
             code="too_many_files",
         )
-    names = [clean_label(PurePath(str(upload.name)).name) or _("unnamed") for upload in uploads]
+    names = [_plain(upload.name) for upload in uploads]
     for name, upload in zip(names, uploads, strict=True):
         check_size(name, upload.size or 0)
     return names
+
+
+def _plain(given: object) -> str:
+    """The last part of a name that came from elsewhere, fit to be a file's below ours."""
+    last = PurePath(str(given).replace("\\", "/")).name
+    kept = clean_label(last).lstrip(". ").encode()[:LONGEST_NAME_BYTES].decode(errors="ignore")
+    return kept or _("unnamed")
 
 
 def _title(names: list[str], path: Path | None, table: UploadedFile | Path | None) -> str:
@@ -122,12 +131,12 @@ def _title(names: list[str], path: Path | None, table: UploadedFile | Path | Non
     if names:
         more = _(" and %(n)d more") % {"n": len(names) - 1} if len(names) > 1 else ""
         return f"{names[0]}{more}"
-    return clean_label(PurePath(str(getattr(table, "name", ""))).name) or _("table")
+    return _plain(getattr(table, "name", ""))
 
 
 def keep_table(batch: PictureImport, table: UploadedFile | Path) -> None:
     """Keep the batch's table in place of the one before; its row is saved by the caller."""
-    name = clean_label(PurePath(str(table.name)).name) or _("table")
+    name = _plain(table.name)
     if isinstance(table, Path):
         incoming.check_folder(table)
         size = table.stat().st_size

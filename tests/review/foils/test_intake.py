@@ -109,14 +109,15 @@ def test_a_focus_series_is_one_picture_in_the_order_of_its_focus(names: list[str
     )
     assert counts(batch)[1:3] == (5, 3)
     series = Picture.objects.get(name=names[0])
-    shades = [np.asarray(_open(frame.path)) for frame in series.frames.all()]
+    shades = [_pixels(frame.path) for frame in series.frames.all()]
     assert [np.array_equal(shade, pages[name]) for shade, name in zip(shades, names[:3], strict=True)] == [
         True
     ] * 3
 
 
-def _open(path: str) -> Image.Image:
-    return Image.open(file_of(path))
+def _pixels(path: str) -> np.ndarray:
+    with Image.open(file_of(path)) as image:
+        return np.asarray(image)
 
 
 def test_series_in_two_folders_stay_apart(foils: Campaign) -> None:
