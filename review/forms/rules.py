@@ -40,7 +40,7 @@ class RuleForm(forms.Form):
     )
     bad_image_share = forms.FloatField(
         label=SETTINGS["bad_image_share"],
-        help_text=_("Of the answers, from 0 to 1. From here on the picture itself is bad."),
+        help_text=_("Of “cannot tell” among the answers, from 0 to 1. From here on the image is bad."),
     )
 
     def __init__(self, *args: object, **kwargs: object) -> None:

@@ -21,9 +21,9 @@ SETTINGS = {
     "max_votes": _("Most answers"),
     "accept": _("Candidate from probability"),
     "reject": _("Nothing below probability"),
-    "practised_people": _("Practised people for “nothing”"),
-    "practised_after": _("Practised after known pictures"),
-    "bad_image_share": _("Bad image from share of “cannot tell”"),
+    "practised_people": _("Practised people needed"),
+    "practised_after": _("Practised after"),
+    "bad_image_share": _("Bad image from share"),
 }
 
 

@@ -30,7 +30,9 @@ def rules(request: HttpRequest, uid: UUID) -> HttpResponse:
     if act in ("preview", "replay"):
         form.fields["why"].required = False
     preview = None
-    if request.method == "POST" and form.is_valid():
+    is_valid = form.is_valid()
+    form.fields["why"].required = True
+    if request.method == "POST" and is_valid:
         if act == "preview":
             preview = rule_preview.preview(workflow, form.rule())
         elif act == "replay":
