@@ -141,11 +141,11 @@ class Command(BaseCommand):
     def _tell_progress(self, batch_pk: int, over: Event) -> None:
         try:
             while not over.wait(TOLD_EVERY_S):
-                now = PictureImport.objects.get(pk=batch_pk)
-                self.stdout.write(
-                    f"{now.n_read:,} of {now.n_files or 0:,} files: {now.n_pictures:,} new pictures, "
-                    f"{now.n_known_already:,} there already, {now.n_refused:,} files refused"
-                )
+                if now := PictureImport.objects.filter(pk=batch_pk).first():
+                    self.stdout.write(
+                        f"{now.n_read:,} of {now.n_files or 0:,} files: {now.n_pictures:,} new pictures, "
+                        f"{now.n_known_already:,} there already, {now.n_refused:,} files refused"
+                    )
         finally:
             connection.close()
 
