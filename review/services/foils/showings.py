@@ -183,9 +183,10 @@ def _draw(
     wanted = [one.pk for one in (*queue[: missing + SPARE], *audit[: missing + SPARE])]
     room = set(_with_room(wanted, ground))
     queued, audited = ([one.pk for one in some if one.pk in room] for some in (queue, audit))
-    if not queued and not audited:
-        # The sample had nothing: look at all, since this may be the last there is.
-        queued = _with_room(_anywhere(workflow, person, ground, missing + SPARE), ground)
+    if len(queued) + len(audited) < missing:
+        # The sample had too little: look at all, since these may be the last there are.
+        others = _anywhere(workflow, person, ground, [*queued, *audited], missing + SPARE)
+        queued += _with_room(others, ground)
     drawn: list[tuple[int, bool]] = []
     while len(drawn) < missing and (queued or audited):
         if gold and random.random() < gold_share(seen + len(drawn)):
@@ -302,8 +303,8 @@ def _with_room(subjects: Sequence[int], ground: Ground) -> list[int]:
     ]
 
 
-def _anywhere(workflow: Workflow, person: Person, ground: Ground, most: int) -> list[int]:
-    """Open pictures that the person has not seen, wherever they are."""
+def _anywhere(workflow: Workflow, person: Person, ground: Ground, but: Sequence[int], most: int) -> list[int]:
+    """Open pictures that the person has not seen, wherever they are, but for some."""
     held = Showing.objects.filter(
         subject=OuterRef("pk"), answered_at__isnull=True, expires_at__gt=timezone.now()
     ).order_by()
@@ -316,6 +317,7 @@ def _anywhere(workflow: Workflow, person: Person, ground: Ground, most: int) -> 
             picture__isnull=False,
         )
         .filter(~Exists(mine))
+        .exclude(pk__in=but)
         .alias(held=Coalesce(Subquery(held.values("subject").annotate(n=Count("pk")).values("n")), 0))
         .filter(Q(n_votes__lt=Greatest(F("wanted"), ground.rule.max_votes) - F("held")))
         .values_list("pk", flat=True)[:most]
