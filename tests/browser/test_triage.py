@@ -345,6 +345,29 @@ def test_without_a_connection_nothing_is_lost_and_nothing_counts_twice(
     assert given[last.pk].answer == "cannot_tell"
 
 
+def test_what_the_server_does_not_take_is_kept_told_and_tried_again(
+    open_page: OpenPage,
+    url: str,
+    judge: Judge,
+    annotator: User,
+    make_foil_subjects: Callable[..., list[Subject]],  # noqa: F811
+):
+    make_foil_subjects(1)
+    page = open_page(annotator, url)
+    sheet = Sheet(page)
+    subject = sheet.asked()
+    said = {"code": "bad_marks", "message": "Mark 1 lies outside the picture of 64 × 48 px."}
+    page.route("**/answers", lambda route: route.fulfill(status=422, json=said), times=1)
+    sheet.press("u")
+    expect(page.locator("#refused-text")).to_contain_text("1 answer was not taken: Mark 1 lies outside")
+    # The picture still waits for somebody, so it is there again.
+    assert sheet.asked() == subject
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#refused")).to_be_hidden()
+    sheet.sent()
+    assert standing()[subject.pk].answer == "cannot_tell"
+
+
 def test_a_browser_without_cookies_is_told(
     open_page: OpenPage,
     url: str,

@@ -68,7 +68,7 @@ function openTab(browser, server, database = new Database()) {
       onMessage: (hear) => tab.listeners.push(hear),
     },
     onTaken: ({ uid }, said, isFromHere) => tab.taken.push([uid, isFromHere]),
-    onRefused: ({ uid }, error) => tab.refused.push([uid, error.message]),
+    onRefused: ({ uid }, error, isKept) => tab.refused.push([uid, isKept]),
   });
   return tab;
 }
@@ -182,7 +182,7 @@ test("who has to sign in or agree first keeps everything", async (context) => {
 });
 
 test("one that the server refuses for its shape waits for a person, and the others go on", async (context) => {
-  const { queue, server } = setUp(context);
+  const { queue, server, refused } = setUp(context);
   server.before = [refusal(422)];
   const [bad, good] = [given("crater"), given()];
   queue.add(bad);
@@ -190,6 +190,7 @@ test("one that the server refuses for its shape waits for a person, and the othe
   await sent(queue);
   assert.deepEqual([...server.stored.keys()], [good.uid]);
   assert.deepEqual(queue.parked.map(({ uid }) => uid), [bad.uid]);
+  assert.deepEqual(refused, [[bad.uid, true]]);
   await queue.retryParked();
   await sent(queue);
   assert.equal(server.stored.size, 2);
@@ -206,7 +207,7 @@ test("another answer that stands is told and not fought", async (context) => {
   const answer = given();
   queue.add(answer);
   await sent(queue);
-  assert.deepEqual(refused.map(([uid]) => uid), [answer.uid]);
+  assert.deepEqual(refused, [[answer.uid, false]]);
   assert.deepEqual([queue.parked.length, server.stored.size], [0, 0]);
 });
 

@@ -51,6 +51,12 @@ test("what was taken back lies on top, and may be dealt again", () => {
   assert.equal(open(decks.answered(back)), "bc");
 });
 
+test("a picture whose answer was not taken may be dealt again", () => {
+  const deck = decks.answered(decks.dealt(decks.EMPTY, showings("a")));
+  assert.equal(open(decks.dealt(deck, showings("a"))), "");
+  assert.equal(open(decks.dealt(decks.notDone(deck, "a"), showings("a"))), "a");
+});
+
 test("any course of answers and words of the server shows each picture once", () => {
   const draws = (seed) => () => (seed = (seed * 48271) % 2147483647) / 2147483647;
   for (let run = 1; run <= 200; run += 1) {
@@ -76,7 +82,7 @@ test("the line of progress says what is so, answers on their way too", () => {
   const progress = { answered: 214, today: 37, effort: 300, open: 12_345, undo: 10, known: { right: 9, of: 10 } };
   assert.equal(
     progressText(progress),
-    "37 today · 214 in all · about 12,000 wait · right in 9 of the 10 known pictures you were told about",
+    "37 today · 214 in all · about 12,000 wait · 9 right of the 10 known pictures you were told about",
   );
   assert.equal(progressText({ ...progress, known: null }, 2), "39 today · 216 in all · about 12,000 wait");
   assert.equal(progressText({ ...progress, open: 1, known: { right: 0, of: 0 } }, 1), "38 today · 215 in all · none wait");

@@ -32,7 +32,8 @@ export class AnswerQueue extends EventTarget {
    * @param {import("tektite/lib/tabs").Tabs} needs.tabs The same person's at the same work.
    * @param {(answer: Answer, said: object, isFromHere: boolean) => void} needs.onTaken The server has it; sent from
    *   here or from another tab.
-   * @param {(answer: Answer, error: Error) => void} needs.onRefused The server holds another that stands.
+   * @param {(answer: Answer, error: Error, isKept: boolean) => void} needs.onRefused Not kept: the server holds another
+   *   that stands. Kept: it is no answer as it is, and waits for a person.
    */
   constructor({ log, send, tabs, onTaken, onRefused }) {
     super();
@@ -173,11 +174,12 @@ export class AnswerQueue extends EventTarget {
     }
     if (error.status === 409) {
       await this.#finish(answer);
-      this.onRefused(answer, error);
+      this.onRefused(answer, error, false);
       return true;
     }
     await this.#revise(steps.park(answer.uid, { code: error.code, message: error.message }), "strict");
     this.#announce();
+    this.onRefused(answer, error, true);
     return true;
   }
 

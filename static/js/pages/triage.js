@@ -208,6 +208,7 @@ judging.addEventListener("change", () => {
     screen.show();
   }
 });
+judging.addEventListener("out", lookForPictures);
 judging.addEventListener("refused", ({ detail }) => toast(detail));
 foil.addEventListener("full", () => screen.hint(interpolate(gettext("A picture takes %(n)s marks; the largest craters are enough."), { n: foil.marks.length })));
 

@@ -23,7 +23,7 @@ export async function makeQueue({ config, database, person, judging }) {
     send: ({ uid, showing, answer, marks, duration_ms }) =>
       ask("POST", config.urls.answers, { uid, showing: showing.uid, answer, marks, duration_ms }),
     onTaken: (answer, said, isFromHere) => judging.taken(answer, said, isFromHere),
-    onRefused: (answer, error) => judging.refused(answer, error),
+    onRefused: (answer, error, isKept) => judging.refused(answer, error, isKept),
   });
   await queue.open();
   return queue;

@@ -52,6 +52,9 @@ export function putBack({ open, done }, showing) {
   return { open: [showing, ...open.filter(isOther)], done: done.filter((uid) => uid !== showing.uid) };
 }
 
+/** @param {Deck} deck @param {string} uid Its answer was not taken. @returns {Deck} It may be dealt again. */
+export const notDone = ({ open, done }, uid) => ({ open, done: done.filter((other) => other !== uid) });
+
 /** @param {Deck} deck @param {string} uid Answered in another tab. @returns {Deck} Without it, unless it is on the screen. */
 export function withoutWaiting({ open, done }, uid) {
   return { open: open.filter((showing, place) => place === 0 || showing.uid !== uid), done };

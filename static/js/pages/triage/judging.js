@@ -27,7 +27,8 @@ export const PAINTED = "triage: answer to next picture";
 
 /**
  * Emits "change" when anything to be seen has changed, "hint" when a press cannot be done (its `detail` says which), and
- * "refused" with the server's sentence when an answer came too late to change one that stands.
+ * "refused" with the server's sentence when an answer came too late to change one that stands, and "out" when there is
+ * nothing here and no answer on its way that would bring more.
  */
 export class Judging extends EventTarget {
   /**
@@ -131,13 +132,22 @@ export class Judging extends EventTarget {
   }
 
   /**
-   * @param {import("tektite/lib/answer_steps").Answer} answer The server holds another answer to its picture.
+   * @param {import("tektite/lib/answer_steps").Answer} answer Not taken.
    * @param {Error} error
+   * @param {boolean} isKept Whether it waits for a person to try again.
    */
-  refused(answer, error) {
+  refused(answer, error, isKept) {
     this.given = this.given.filter(({ uid }) => uid !== answer.uid);
-    this.dispatchEvent(new CustomEvent("refused", { detail: error.message }));
+    if (isKept) {
+      // The server goes on handing it out.
+      this.deck = decks.notDone(this.deck, answer.showing.uid);
+    } else {
+      this.dispatchEvent(new CustomEvent("refused", { detail: error.message }));
+    }
     this.#answerArrived(answer);
+    if (!this.deck.open.length) {
+      this.dispatchEvent(new Event("out"));
+    }
   }
 
   /** The person has seen what they were told. */

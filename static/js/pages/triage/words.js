@@ -14,7 +14,7 @@ import { gettext, interpolate, ngettext } from "tektite/lib/i18n";
 /**
  * @param {Progress} progress
  * @param {number} [unsent] Answers that the server does not have yet.
- * @returns {string} "37 today · 214 in all · about 12,000 wait · right in 9 of the 10 known pictures you were told about"
+ * @returns {string} "37 today · 214 in all · about 12,000 wait · 9 right of the 10 known pictures you were told about"
  */
 export function progressText({ today, answered, open, known }, unsent = 0) {
   const parts = [
@@ -26,8 +26,8 @@ export function progressText({ today, answered, open, known }, unsent = 0) {
     parts.push(
       interpolate(
         ngettext(
-          "right in %(right)s of the %(of)s known picture you were told about",
-          "right in %(right)s of the %(of)s known pictures you were told about",
+          "%(right)s right of the %(of)s known picture you were told about",
+          "%(right)s right of the %(of)s known pictures you were told about",
           known.of,
         ),
         { right: whole(known.right), of: whole(known.of) },
