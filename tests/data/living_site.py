@@ -9,13 +9,30 @@ from django.contrib.sessions.backends.db import SessionStore
 
 from annotate.models import Basemap, Campaign, Catalogue, Mark, Participant, Role, User, Visit
 from annotate.services import basemaps, consensus, conversions, leases, marks, preferences
-from annotate.services.campaigns import create_campaign
+from annotate.services.campaigns import create_campaign, create_foil_campaign
 from annotate.services.features import add_features
 from annotate.services.participants import participant_of
 from mlcore import api
 from mlcore.artifact import write_artifact
-from review.models import Dataset, ModelVersion, Run, RunEvent, Subject
+from mlcore.consensus.answers.stopping import StoppingRule
+from mlcore.simulate.foil_survey import SurveyParameters
+from mlcore.simulate.foils import FoilParameters
+from review.models import Dataset, Errand, Judge, ModelVersion, Run, RunEvent, Subject
 from review.services import classifications, registry, runs
+from review.services.foils import (
+    confirmation,
+    errands,
+    gold_making,
+    judging,
+    reckoning,
+    rules,
+    selves,
+    settings,
+    stream,
+    surveying,
+    suspects,
+)
+from review.services.foils.work import WORKS
 from review.services.policies import candidates
 from tests.annotate.builders import join, place
 from tests.data import rasters
@@ -47,6 +64,7 @@ def build(folder: Path) -> LivingSite:
         consensus.settle_tile(tile)
     _learn(campaign, elevation, participant_of(lead))
     _judge(campaign, join(campaign, reviewer, Role.REVIEWER))
+    _triage(participant_of(lead))
     person = join(campaign, annotator)
     view = preferences.view_of(campaign=campaign, participant=person)
     preferences.keep_view(campaign=campaign, participant=person, view=view)
@@ -153,6 +171,53 @@ def _judge(campaign: Campaign, reviewer: Participant) -> None:
         answer="accept",
         as_reviewer=True,
     )
+
+
+def _triage(lead: Participant) -> None:
+    """Pictures of foils, one a focus series, answered by a visitor, retired, reckoned, one confirmed."""
+    campaign = create_foil_campaign(
+        name="Living foils", created_by=lead, visibility=Campaign.Visibility.PUBLIC, synthetic=True
+    )
+    workflow = rules.workflow_of(campaign)
+    rule = StoppingRule(min_votes=1, max_votes=2, reject=0.5, practised_people=0)
+    rules.set_rule(workflow=workflow, rule=rule, why="A living site has few people.", by=lead)
+    survey = SurveyParameters(
+        foil=FoilParameters(width_px=128, height_px=96), crater_share=0.5, series_share=0.5
+    )
+    surveying.add_survey(campaign=campaign, parameters=survey, seed=1, n=4)
+    surveying.add_scores(campaign=campaign, parameters=survey, seed=1, known={}, requested_by=lead)
+    stream.fill(workflow=workflow)
+    errand, _is_new = errands.ask(
+        workflow=workflow,
+        kind=Errand.Kind.MAKE_GOLD,
+        question=gold_making.question_of(gold_making.Order(1, 0, 0, practice=0, seed=1)),
+        by=lead,
+    )
+    errands.execute(errand.pk, WORKS)
+    visitor = selves.begin_anonymous()
+    judging.start(workflow=workflow, person=visitor, consent=settings.of(workflow).consent_edition)
+    handed = judging.hand_out(workflow=workflow, person=visitor)
+    while handed.showings:
+        handed = judging.answer(
+            workflow=workflow,
+            person=visitor,
+            uid=uuid4(),
+            showing=handed.showings[0].uid,
+            answer="crater",
+            marks=[{"x_px": 40.0, "y_px": 40.0}],
+            duration_ms=3000,
+        ).handed
+    reckoning.reckon(workflow)
+    confirmation.confirm(
+        uid=uuid4(),
+        subject=workflow.subjects.exclude(outcome="").first(),
+        by=lead,
+        method="sem",
+        result="nothing",
+        spots=[],
+    )
+    judge = Judge.objects.get(workflow=workflow)
+    suspects.set_aside(judge=judge, why="Says crater always.", by=lead)
 
 
 def _sign_in(user: User) -> str:

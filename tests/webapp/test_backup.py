@@ -26,10 +26,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoDbBlocker, Settings
 
-from annotate.models import Basemap, User
+from annotate.models import Basemap, Participant, User
 from annotate.services import upkeep
+from annotate.services.campaigns import create_foil_campaign
 from mlcore.errors import Conflict, InvalidInput
-from review.models import Run
+from review.models import PictureImport, Run
 from review.services import runs
 from tests.annotate.builders import make_campaign
 from webapp import checks
@@ -341,7 +342,21 @@ def test_every_field_that_names_a_file_is_asked(basemap: Basemap):
         "annotate_basemap.cog_path",
         "review_dataset.path",
         "review_modelversion.path",
+        "review_frame.path",
+        "review_frame.shown_path",
+        "review_frame.thumbnail_path",
     }
+
+
+@in_use
+def test_pictures_of_foils_on_their_way_in_belong_to_a_backup(backups: Path, media: Path):
+    campaign = create_foil_campaign(name="Foils", created_by=Participant.objects.create(pseudonym="p"))
+    for path in ("files", "/data/sem"):
+        PictureImport.objects.create(campaign=campaign, file_name="sem", path=path, is_ours=path[0] != "/")
+    (media / "foil-imports").mkdir()
+    (media / "foil-imports/a.tif").write_bytes(b"pixels")
+    made = making.make(backups).manifest
+    assert set(made.files) == {"foil-imports/a.tif"} and made.lost == []
 
 
 NAMES = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("/".join)

@@ -18,7 +18,7 @@ UNFINISHED = ".unfinished"
 _CHUNK = 1024 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One file: its size and hash, and when the original was last changed."""
 

@@ -20,9 +20,12 @@ from webapp.backups.manifest import Entry, Manifest
 
 # Work that is not done yet: packing (.cog-…), what a restoration put aside (.before-…), half-written folders.
 HALF_DONE = ".half-done"
+# An import of pictures says where in its own folder, or on the server, its images lie until they are read;
+# the folder is copied like all others.
+NAMED_FROM_ELSEWHERE = {"review.PictureImport"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
     """A file below MEDIA_ROOT."""
 
@@ -31,7 +34,7 @@ class Found:
     modified_ns: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reference:
     """A row that names a file or a folder below MEDIA_ROOT."""
 
@@ -78,6 +81,8 @@ def _models(app: str) -> Iterable[type[models.Model]]:
 
 
 def _names_a_file(field: models.Field) -> bool:
+    if field.model._meta.label in NAMED_FROM_ELSEWHERE:
+        return False
     if isinstance(field, models.FileField):
         return True
     is_text = isinstance(field, models.CharField | models.TextField)
