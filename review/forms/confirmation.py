@@ -44,6 +44,8 @@ class ConfirmationForm(forms.Form):
         return [*typed, ("", "", "")]
 
     def clean(self) -> dict[str, object]:
+        if "uid" in self.errors:
+            raise forms.ValidationError(_("This form was damaged on its way; load the page again."))
         self.spots = [self._spot(number, row) for number, row in enumerate(self.rows[:-1], 1)]
         return super().clean()
 
