@@ -6,6 +6,7 @@ from review.views import api, judging, learning, operator, pages
 from review.views.foils import (
     candidate,
     errands,
+    gold,
     hub,
     images,
     imports,
@@ -17,6 +18,7 @@ from review.views.foils import (
     sample,
     simulation,
     statistics,
+    stream,
     thumbnails,
     triage,
 )
@@ -31,6 +33,9 @@ urlpatterns: list[URLPattern] = [
     path("campaigns/<uuid:uid>/models/", learning.models, name="models"),
     path("campaigns/<uuid:uid>/foils/", hub.hub, name="foils"),
     path("campaigns/<uuid:uid>/foils/sample.jpg", sample.sample, name="foil_sample"),
+    path("campaigns/<uuid:uid>/foils/stream/", stream.stream_page, name="foil_stream"),
+    path("campaigns/<uuid:uid>/foils/known/", gold.gold, name="foil_gold"),
+    path("campaigns/<uuid:uid>/foils/known/add/", gold.gold_add, name="foil_gold_add"),
     path("campaigns/<uuid:uid>/foils/rules/", rules.rules, name="foil_rules"),
     path("campaigns/<uuid:uid>/foils/retired/", retired.retired, name="foil_retired"),
     path("campaigns/<uuid:uid>/foils/simulator/", simulation.simulation, name="foil_simulation"),

@@ -19,6 +19,7 @@ from review.services.foils.known import Answer, is_right
 RECOMMENDED = {Kind.CRATER: 1000, Kind.LOOK_ALIKE: 500, Kind.BLANK: 500}
 # Diameters, µm: from each edge to the next.
 EDGES_UM = (0.0, 0.5, 1.0, 2.0, float("inf"))
+BINS = ("< 0.5", "0.5–1", "1–2", "≥ 2")
 # Seen by more than half of those who judge nowadays, or by so many people: worn out.
 MOST_SHARE, MOST_PEOPLE = 0.5, 300
 ACTIVE_FOR = timedelta(days=30)
@@ -37,6 +38,14 @@ class Row:
     n_withdrawn: int
     by_diameter: list[int]
     n_unmeasured: int
+
+    @property
+    def labelled(self) -> list[tuple[str, int]]:
+        return list(zip(BINS, self.by_diameter, strict=True))
+
+    @property
+    def has_sizes(self) -> bool:
+        return any(self.by_diameter)
 
 
 @dataclass(frozen=True)

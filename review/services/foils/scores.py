@@ -16,8 +16,9 @@ from annotate.services.names import clean_label
 from annotate.services.storage import check_size, file_of, size_of, store
 from mlcore.errors import InvalidInput, TektiteError
 from mlcore.formats.foil_scores import BadScore, ScoreRow, read_scores
-from review.models import Picture, ScoreImport
-from review.services.foils import score_calibration
+from review.models import Errand, Picture, ScoreImport, Subject
+from review.services.foils import score_calibration, stream
+from review.services.foils.errands import Progress
 
 EXAMPLES = 5
 # Up to this a file is read while its sender waits: about a second.
@@ -157,6 +158,16 @@ def read(pk: int) -> bool:
     return True
 
 
+def work(errand: Errand, tell: Progress) -> dict[str, object]:
+    """The errand of reading a file; the queue is filled with what it says."""
+    one = ScoreImport.objects.get(pk=errand.question["scores"])
+    read(one.pk)
+    one.refresh_from_db()
+    if one.state == State.FAILED:
+        raise InvalidInput(one.error)
+    return {"new": stream.fill(workflow=errand.workflow)}
+
+
 def _apply(one: ScoreImport, stream: BinaryIO) -> Report:
     report = Report()
     with connection.cursor() as cursor:
@@ -179,7 +190,8 @@ def _apply(one: ScoreImport, stream: BinaryIO) -> Report:
             [one.is_calibrated],
         )
         report.n_taken = cursor.rowcount
-    report.n_without = Picture.objects.filter(campaign=one.campaign, score_raw__isnull=True).count()
+    unscored = Picture.objects.filter(campaign=one.campaign, score_raw__isnull=True)
+    report.n_without = unscored.exclude(subjects__stratum=Subject.Stratum.GOLD).count()
     return report
 
 

@@ -10,8 +10,9 @@ from math import log
 from django.db import connection, transaction
 
 from mlcore.consensus.answers.swap import MAX_PRIOR
-from review.models import Workflow
+from review.models import Errand, Workflow
 from review.services.foils import audit, settings
+from review.services.foils.errands import Progress
 
 # What ranks a picture: what the network said, so that a new calibration moves nothing over the threshold.
 RANK = "coalesce(p.score_raw, p.score)"
@@ -69,3 +70,8 @@ def fill(*, workflow: Workflow) -> int:
         audit.draw(workflow, wanted)
         cursor.execute(_NEW_PRIORS, given)
     return n_new
+
+
+def work(errand: Errand, tell: Progress) -> dict[str, object]:
+    """The errand of filling; one statement after the other, without steps to tell."""
+    return {"new": fill(workflow=errand.workflow)}

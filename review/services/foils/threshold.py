@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import log10
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from annotate.models import Participant
 from mlcore.errors import InvalidInput
-from review.models import Confirmation, Gold, Picture, Subject, Workflow
+from review.models import Confirmation, Gold, Picture, Workflow
 from review.services.foils import audit, settings
 from review.services.foils.stream import RANK
 
@@ -144,6 +145,11 @@ def histogram(workflow: Workflow) -> list[Bar]:
     ]
 
 
+def place_of(score: float) -> float:
+    """Where a score lies on the histogram's scale: 0 its left end, 1 its right one."""
+    return min(1.0, max(0.0, (log10(max(score, 1e-9)) - LOWEST) / (HIGHEST - LOWEST)))
+
+
 @transaction.atomic
 def change(
     *, workflow: Workflow, threshold: float | None, by: Participant, **others: float
@@ -157,8 +163,3 @@ def change(
         workflow.settings[CHANGES] = [*workflow.settings.get(CHANGES, []), one][-KEPT_CHANGES:]
         workflow.save(update_fields=["settings"])
     return after
-
-
-def n_audited_now(workflow: Workflow) -> int:
-    """Subjects of the audit that are in the queue."""
-    return Subject.objects.filter(workflow=workflow, audit__isnull=False).count()

@@ -1,7 +1,17 @@
 """Which service does which kind of errand."""
 
 from review.models import Errand
-from review.services.foils import errands, reckoning, replaying, retiring, simulation, suspects
+from review.services.foils import (
+    errands,
+    gold_making,
+    reckoning,
+    replaying,
+    retiring,
+    scores,
+    simulation,
+    stream,
+    suspects,
+)
 
 WORKS: dict[str, errands.Work] = {
     Errand.Kind.APPLY_RULE: retiring.apply_rule,
@@ -10,6 +20,9 @@ WORKS: dict[str, errands.Work] = {
     Errand.Kind.REPLAY: replaying.replay_rule,
     Errand.Kind.SIMULATION: simulation.simulate,
     Errand.Kind.RECKON: reckoning.work,
+    Errand.Kind.READ_SCORES: scores.work,
+    Errand.Kind.FILL: stream.work,
+    Errand.Kind.MAKE_GOLD: gold_making.make,
 }
 
 

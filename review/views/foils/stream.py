@@ -1,0 +1,155 @@
+"""The page of scores, threshold and audit: what people see of a campaign's pictures, and what never."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from annotate.access import me
+from mlcore.errors import TektiteError
+from review import access
+from review.forms.foil_stream import CALIBRATED, ScoresForm, ThresholdForm
+from review.models import Errand, ScoreImport, Workflow
+from review.services.foils import (
+    audit,
+    errands,
+    rules,
+    score_calibration,
+    scores,
+    settings,
+    stream,
+    threshold,
+)
+from review.tasks import errand_task
+
+# Up to so many pictures the queue is filled while the lead waits: a second or two.
+FEW_PICTURES = 20_000
+IMPORTS_SHOWN = 5
+# The histogram's box, in its own units.
+PLOT_WIDTH, PLOT_HEIGHT = 480.0, 120.0
+
+
+@require_http_methods(["GET", "POST"])
+def stream_page(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """GET: how it stands. POST `act`: read scores, preview a threshold, set it, or calibrate anew."""
+    workflow = rules.workflow_of(access.get_foils(request, uid))
+    act = request.POST.get("act", "")
+    now = settings.of(workflow)
+    upload = ScoresForm(*((request.POST, request.FILES) if act == "scores" else ()))
+    form = ThresholdForm(
+        request.POST if act in ("preview", "set") else None,
+        initial={name: getattr(now, name) for name in ThresholdForm.base_fields},
+    )
+    preview, asked = None, upload if act == "scores" else form
+    if request.method == "POST" and (act == "calibrate" or asked.is_valid()):
+        try:
+            if act == "preview":
+                given = form.cleaned_data
+                preview = threshold.preview(workflow, given["threshold"], audit_size=given["audit_size"])
+            else:
+                _do(request, workflow, act, asked)
+                return redirect(request.path)
+        except TektiteError as error:
+            asked.add_error(None, error.message)
+    context = _context(workflow, now) | {"form": form, "upload": upload, "preview": preview}
+    return render(request, "review/foils/stream.html", context, status=422 if asked.errors else 200)
+
+
+def _do(request: HttpRequest, workflow: Workflow, act: str, form: Any) -> None:
+    if act == "scores":
+        _read(request, workflow, form)
+    elif act == "set":
+        threshold.change(workflow=workflow, by=me(request), **form.cleaned_data)
+        _fill(request, workflow)
+    elif act == "calibrate":
+        score_calibration.refresh(workflow.campaign)
+        _fill(request, workflow)
+
+
+def _read(request: HttpRequest, workflow: Workflow, form: ScoresForm) -> None:
+    """At once, or by a worker where it takes long."""
+    given = form.cleaned_data
+    one = scores.take_in(
+        campaign=workflow.campaign,
+        requested_by=me(request),
+        is_calibrated=given["kind"] == CALIBRATED,
+        upload=given["file"],
+    )
+    if not scores.is_small(one):
+        _ask(request, workflow, Errand.Kind.READ_SCORES, {"scores": one.pk})
+        return
+    if scores.read(one.pk):
+        _fill(request, workflow)
+        return
+    one.refresh_from_db()
+    if one.state == ScoreImport.State.FAILED:
+        raise TektiteError(one.error)
+
+
+def _fill(request: HttpRequest, workflow: Workflow) -> None:
+    if workflow.campaign.pictures.count() > FEW_PICTURES:
+        _ask(request, workflow, Errand.Kind.FILL, {})
+        return
+    n_new = stream.fill(workflow=workflow)
+    messages.success(
+        request, _("The queue is up to date; %(n)s pictures are new in it.") % {"n": f"{n_new:,}"}
+    )
+
+
+def _ask(request: HttpRequest, workflow: Workflow, kind: Errand.Kind, question: dict[str, object]) -> None:
+    errand, is_new = errands.ask(workflow=workflow, kind=kind, question=question, by=me(request))
+    if is_new:
+        errand_task.delay_on_commit(errand.pk)
+
+
+def _context(workflow: Workflow, now: settings.TriageSettings) -> dict[str, object]:
+    imports = workflow.campaign.score_imports.select_related("requested_by__user").order_by("-pk")
+    under_way = [errands.latest(workflow, kind) for kind in (Errand.Kind.READ_SCORES, Errand.Kind.FILL)]
+    bars = threshold.histogram(workflow)
+    return {
+        "campaign": workflow.campaign,
+        "errands": [
+            one for one in under_way if one and (one.is_under_way or one.state == Errand.State.FAILED)
+        ],
+        "now": now,
+        "standing": threshold.preview(workflow, now.threshold, audit_size=now.audit_size),
+        "strata": list(audit.design(workflow)),
+        "plot": _plot(bars, now.threshold),
+        "calibration": score_calibration.standing(workflow),
+        "are_calibrated": score_calibration.scores_are_calibrated(workflow.campaign),
+        "ground": score_calibration.ground(workflow),
+        "least_of_each": score_calibration.LEAST_OF_EACH,
+        "imports": [(one, scores.report_of(one)) for one in imports[:IMPORTS_SHOWN]],
+        "changes": list(reversed(workflow.settings.get(threshold.CHANGES, [])))[:IMPORTS_SHOWN],
+    }
+
+
+def _plot(bars: list[threshold.Bar], limit: float | None) -> dict[str, object] | None:
+    """The histogram as boxes, on a scale of square roots so that few are seen beside many."""
+    if not bars:
+        return None
+    highest = max(bar.n for bar in bars) ** 0.5 or 1.0
+    width = PLOT_WIDTH / len(bars)
+    boxes = [
+        {
+            "x": round(at * width + 1, 2),
+            "width": round(width - 2, 2),
+            "height": round(PLOT_HEIGHT * bar.n**0.5 / highest, 2),
+            "y": round(PLOT_HEIGHT * (1 - bar.n**0.5 / highest), 2),
+            "n": bar.n,
+            "low": 10**bar.low if at else 0.0,
+            "high": 10**bar.high,
+            "is_held_back": limit is not None and 10**bar.high <= limit * (1 + 1e-9),
+        }
+        for at, bar in enumerate(bars)
+    ]
+    line = threshold.place_of(limit) * PLOT_WIDTH if limit is not None else None
+    ticks = [
+        {"x": round(threshold.place_of(10.0**power) * PLOT_WIDTH, 1), "label": f"{10.0**power:g}"}
+        for power in range(-6, 1, 2)
+    ]
+    return {"boxes": boxes, "line": round(line, 1) if line is not None else None, "ticks": ticks}
