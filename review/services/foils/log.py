@@ -5,15 +5,19 @@ Millions of answers are read as PostgreSQL keeps them and never become objects o
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from time import sleep
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 from numpy.typing import NDArray
+from psycopg.errors import LockNotAvailable
 
 from mlcore.consensus.answers.dawid_skene import UNKNOWN
 from mlcore.consensus.answers.swap import log_odds
 from mlcore.consensus.answers.votes import CRATER, NOTHING, Votes
+from mlcore.errors import Conflict
 from review.models import Classification, Gold, Judge, Workflow
 from review.services.foils import settings
 from review.services.foils.known import is_right
@@ -23,6 +27,9 @@ Columns = dict[str, NDArray[np.int64] | NDArray[np.float64]]
 
 _HEAD_BYTES = len(b"PGCOPY\n\xff\r\n\0") + 8
 _TAIL_BYTES = 2
+_TRIES, _BETWEEN_TRIES_S = 4, 5.0
+# Longer than deadlock_timeout, after which PostgreSQL's own vacuum gives way.
+_WAIT = "3s"
 _CHUNK_BYTES = 8_000_000
 _BINARY = {"int8": ">i8", "int2": ">i2", "float8": ">f8"}
 
@@ -82,15 +89,36 @@ class Log:
         )
 
 
-@transaction.atomic
 def end(workflow: Workflow) -> int:
     """The newest classification up to which the log is complete; 0 where there is none.
 
     Numbers are drawn before rows are committed, so one below the greatest that is seen may still arrive.
     Whoever is writing now is waited for, and for that moment nobody begins.
+
+    Raises:
+        Conflict: Somebody has been writing for too long.
     """
+    for left in reversed(range(_TRIES)):
+        try:
+            return _end(workflow)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            if not left:
+                raise Conflict(
+                    _(
+                        "Answers are being written by something that takes long; reckon again once it "
+                        "has ended."
+                    )
+                ) from error
+            sleep(_BETWEEN_TRIES_S)
+    raise AssertionError("The last try returns or raises.")
+
+
+@transaction.atomic
+def _end(workflow: Workflow) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = '10s'")
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_WAIT])
         cursor.execute("LOCK TABLE review_classification IN SHARE MODE")
         cursor.execute(
             "SELECT coalesce(max(id), 0) FROM review_classification WHERE workflow_id = %s", [workflow.pk]

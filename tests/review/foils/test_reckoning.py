@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Callable
+from threading import Event, Thread
 from uuid import uuid4
 
 import numpy as np
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection, transaction
 
 from annotate.models import Participant
 from annotate.services.locks import exclusive
@@ -243,10 +245,8 @@ def test_several_selves_of_a_person_count_once_by_the_first_answer(
     say(two, earlier, Answer.CRATER)
     found = read(triage)
     assert found.people.tolist() == [ada.participant_id]
-    assert dict(zip(found.votes.key.tolist(), found.votes.answer.tolist(), strict=True)) == {
-        one.pk: 1,
-        two.pk: 0,
-    }
+    subjects = found.votes.key[found.votes.subject].tolist()
+    assert dict(zip(subjects, found.votes.answer.tolist(), strict=True)) == {one.pk: 1, two.pk: 0}
 
 
 def test_who_is_set_aside_counts_for_nothing_and_is_kept(
@@ -277,6 +277,34 @@ def test_the_practice_does_not_count(triage: Workflow, make_gold: Callable, make
     (gold,) = make_gold(1, is_practice=True)
     say(gold.subject, make_judge("ada"), Answer.CRATER)
     assert len(read(triage).votes.answer) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_answers_that_are_being_written_are_waited_for_or_it_says_so(
+    triage: Workflow, make_foil_subjects: Callable, make_judge: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    """A number may be drawn long before its row is there; the log does not end before it has come."""
+    (one,) = make_foil_subjects(1)
+    ada, begun, go_on = make_judge("ada"), Event(), Event()
+
+    def write() -> None:
+        with transaction.atomic():
+            say(one, ada, Answer.CRATER)
+            begun.set()
+            go_on.wait(30)
+        connection.close()
+
+    writer = Thread(target=write)
+    writer.start()
+    assert begun.wait(30)
+    monkeypatch.setattr(log, "_TRIES", 1)
+    monkeypatch.setattr(log, "_WAIT", "200ms")
+    with pytest.raises(Conflict, match="takes long"):
+        log.end(triage)
+    go_on.set()
+    writer.join(30)
+    monkeypatch.undo()
+    assert log.end(triage) == Classification.objects.get().pk
 
 
 def test_many_answers_are_read_in_pieces(triage: Workflow, crowd: tuple, monkeypatch: pytest.MonkeyPatch):
