@@ -68,10 +68,23 @@ def crowd(
     judges = [make_judge(f"judge{number}") for number in range(6)]
     truths = [(gold.subject, gold.is_crater) for gold in golds]
     truths += [(subject, number < 2) for number, subject in enumerate(subjects)]
+    rows = []
     for subject, is_crater in truths:
         for judge in judges:
             says_crater = is_crater if dice.random() < 0.9 else not is_crater
-            say(subject, judge, Answer.CRATER if says_crater else Answer.NOTHING)
+            said = (Answer.CRATER, AT_CRATER) if says_crater else (Answer.NOTHING, {})
+            rows.append((subject, judge.participant, *said))
+    Classification.objects.bulk_create(
+        Classification(
+            uid=uuid4(),
+            workflow=subject.workflow,
+            subject=subject,
+            participant=participant,
+            answer=answer,
+            payload=payload,
+        )
+        for subject, participant, answer, payload in rows
+    )
     return judges, golds, subjects
 
 
