@@ -114,7 +114,7 @@ LESSONS = (
         gettext_lazy(
             "Now and then you see a picture whose answer is known. Nobody can tell before answering which; "
             "sometimes you are told afterwards and shown the right place. That is how we learn how far the "
-            "answers can be relied on. What it says of you is shown to you alone."
+            "answers can be relied on. What it says of you only you and the project's leads see."
         ),
         Recipe(10, (Family.ROUND,), scratches=1.0, pits=2.0, dust=2.0),
         rings_craters=False,

@@ -7,9 +7,9 @@ import { gettext, interpolate } from "tektite/lib/i18n";
 import { toast } from "tektite/lib/toasts";
 import { SignInDialog } from "tektite/pages/sign_in";
 import { makeQueue } from "tektite/pages/triage/answers";
-import { Foil } from "tektite/pages/triage/foil";
+import { Foil, MOST_MARKS } from "tektite/pages/triage/foil";
 import { Judging } from "tektite/pages/triage/judging";
-import { listen } from "tektite/pages/triage/keymap";
+import { listen, STEP } from "tektite/pages/triage/keymap";
 import { lightOf } from "tektite/pages/triage/light";
 import { Pictures } from "tektite/pages/triage/pictures";
 import { Screen } from "tektite/pages/triage/screen";
@@ -153,7 +153,7 @@ async function undo() {
   try {
     const outcome = await judging.undo();
     if (outcome === "offline") {
-      toast(gettext("The last answer is on its way and the server does not answer: undo it when the connection is back."));
+      toast(HINTS.offline);
     }
   } catch (error) {
     toast(sentenceOf(error), { kind: "error" });
@@ -190,6 +190,8 @@ function sentenceOf(error) {
 const HINTS = {
   mark: gettext("Mark the crater first: tap it, or move the cross with the arrows and press m."),
   marked: gettext("You have marked a crater. Tap the ring to take it away, or press “Crater here”."),
+  full: interpolate(gettext("A picture takes %(n)s marks; the largest craters are enough."), { n: MOST_MARKS }),
+  offline: gettext("The last answer may be with the server, which does not answer: undo it when the connection is back."),
   picture: gettext("This picture does not come. It is asked for again when there is a connection."),
 };
 
@@ -210,7 +212,8 @@ judging.addEventListener("change", () => {
 });
 judging.addEventListener("out", lookForPictures);
 judging.addEventListener("refused", ({ detail }) => toast(detail));
-foil.addEventListener("full", () => screen.hint(interpolate(gettext("A picture takes %(n)s marks; the largest craters are enough."), { n: foil.marks.length })));
+foil.addEventListener("marks", () => screen.sayMarks(foil.marks.length));
+foil.addEventListener("full", () => screen.hint(HINTS.full));
 
 for (const button of document.querySelectorAll("[data-answer]")) {
   button.addEventListener("click", (event) => {
@@ -228,8 +231,8 @@ for (const id of ["#undo", "#undo-from-nothing"]) {
 find("#agree").addEventListener("click", agree);
 find("#open-again").addEventListener("click", open);
 find("#open-tutorial").addEventListener("click", () => teach(gettext("Back to the pictures")));
-find('[data-tool="smaller"]').addEventListener("click", () => foil.zoom(1 / 1.5));
-find('[data-tool="larger"]').addEventListener("click", () => foil.zoom(1.5));
+find('[data-tool="smaller"]').addEventListener("click", () => foil.zoom(1 / STEP));
+find('[data-tool="larger"]').addEventListener("click", () => foil.zoom(STEP));
 find("#focus-frame").addEventListener("input", ({ target }) => {
   foil.chooseFrame(Number(target.value) - 1);
   screen.show();

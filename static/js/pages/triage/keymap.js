@@ -6,6 +6,8 @@ import { showKeys } from "tektite/lib/keys_dialog";
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const PAN = 0.15;
+/** By how much a press enlarges. */
+export const STEP = 1.5;
 
 /**
  * @param {object} needs
@@ -22,12 +24,19 @@ export function listen({ judging, foil, isJudging, undo, nextContrast, invert, t
   const keys = new KeyRegistry();
   const asked = () => isJudging() && judging.mode === "asking";
   const looking = () => isJudging() && foil.showing !== null;
+  const give = (answer) => () => judging.give(answer);
   const answers = gettext("Answers");
   keys.add(
-    { keys: ["c"], group: answers, title: gettext("Crater, where it is marked"), run: () => judging.give("crater"), when: asked },
-    { keys: ["Enter"], group: answers, title: gettext("Mark at the cross; then: crater; after being told: go on"), run: enter, when: isJudging },
-    { keys: ["n", "Space"], group: answers, title: gettext("Nothing"), run: () => judging.give("nothing"), when: isJudging },
-    { keys: ["u"], group: answers, title: gettext("Cannot tell, or a bad picture"), run: () => judging.give("cannot_tell"), when: asked },
+    { keys: ["c"], group: answers, title: gettext("Crater, where it is marked"), run: give("crater"), when: asked },
+    {
+      keys: ["Enter"],
+      group: answers,
+      title: gettext("Mark at the cross; then: crater; after being told: go on"),
+      run: enter,
+      when: isJudging,
+    },
+    { keys: ["n", "Space"], group: answers, title: gettext("Nothing"), run: give("nothing"), when: isJudging },
+    { keys: ["u"], group: answers, title: gettext("Cannot tell, or a bad picture"), run: give("cannot_tell"), when: asked },
     { keys: ["Backspace"], group: answers, title: gettext("Undo the last answer"), run: undo, when: isJudging },
   );
   const marks = gettext("Marks");
@@ -40,13 +49,27 @@ export function listen({ judging, foil, isJudging, undo, nextContrast, invert, t
       when: looking,
       repeat: true,
     },
-    { keys: ["m"], group: marks, title: gettext("Mark at the cross, or take the mark away"), run: () => foil.markCross(), when: looking },
+    {
+      keys: ["m"],
+      group: marks,
+      title: gettext("Mark at the cross, or take the mark away"),
+      run: () => foil.markCross(),
+      when: looking,
+    },
     { keys: ["Escape"], group: marks, title: gettext("Take all marks away"), run: () => foil.unmark(), when: asked },
   );
   const view = gettext("View");
   keys.add(
-    { keys: ["+", "="], shown: ["+"], group: view, title: gettext("Larger"), run: () => foil.zoom(1.5), when: looking, repeat: true },
-    { keys: ["-"], group: view, title: gettext("Smaller"), run: () => foil.zoom(1 / 1.5), when: looking, repeat: true },
+    {
+      keys: ["+", "="],
+      shown: ["+"],
+      group: view,
+      title: gettext("Larger"),
+      run: () => foil.zoom(STEP),
+      when: looking,
+      repeat: true,
+    },
+    { keys: ["-"], group: view, title: gettext("Smaller"), run: () => foil.zoom(1 / STEP), when: looking, repeat: true },
     { keys: ["0"], group: view, title: gettext("The whole picture"), run: () => foil.whole(), when: looking },
     {
       keys: Object.keys(STEPS).map((key) => `Shift+${key}`),

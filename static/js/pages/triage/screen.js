@@ -1,7 +1,7 @@
 /** What is to be seen of it all: which part of the page is open, and what its texts and buttons say. */
 
 import { find } from "tektite/lib/dom";
-import { gettext, interpolate } from "tektite/lib/i18n";
+import { gettext, interpolate, ngettext } from "tektite/lib/i18n";
 import { craterLabel, practiceText, progressText } from "tektite/pages/triage/words";
 
 const PARTS = ["opening", "consent", "tutorial", "judging", "nothing"];
@@ -76,6 +76,11 @@ export class Screen {
     clearTimeout(this.hintTimer);
     this.hintTimer = setTimeout(() => this.#unhint(), HINT_MS);
     this.#say(text);
+  }
+
+  /** @param {number} n How many marks there are now. */
+  sayMarks(n) {
+    this.#say(interpolate(ngettext("%(n)s mark", "%(n)s marks", n), { n }));
   }
 
   /** @param {MouseEvent} event A pointer's press goes back to the picture, so that Enter and Space mean what the keys say. */
