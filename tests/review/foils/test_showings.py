@@ -16,6 +16,7 @@ from django.utils import timezone
 from mlcore.consensus.answers.stopping import StoppingRule
 from mlcore.consensus.answers.swap import log_odds
 from review.models import Classification, Judge, RuleVersion, Showing, Subject, Workflow
+from review.services import classifications
 from review.services.foils import judging, selves, showings
 from review.services.foils import settings as triage_settings
 from review.services.foils.judging import Handed
@@ -318,6 +319,44 @@ def test_at_once_no_limit_is_passed_and_nobody_sees_a_picture_twice(
         assert subject.n_votes == standing.values("participant").distinct().count() == standing.count()
     for j in Judge.objects.all():
         assert j.n_answers == j.participant.classifications.standing().count()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_places_are_given_away_once(
+    triage: Workflow, make_foil_subjects: Make, make_judge: MakeJudge
+):
+    """Three pictures with one place each, six people at the same moment, again and again."""
+    set_rule(triage, max_votes=3)
+    people = [of(make_judge(f"judge{n}", **GOOD)) for n in range(6)]
+    for _ in range(4):
+        Subject.objects.update(retired_at=timezone.now())
+        latest = [subject.pk for subject in make_foil_subjects(3)]
+        Subject.objects.filter(pk__in=latest).update(n_votes=2)
+        in_threads(6, lambda number: judging.hand_out(workflow=triage, person=people[number]))
+        held = Counter(Showing.objects.filter(subject__in=latest).values_list("subject", flat=True))
+        assert set(held.values()) == {1}, held
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_known_picture_is_handed_out_while_somebody_answers_it(
+    triage: Workflow, make_gold: Make, make_judge: MakeJudge
+):
+    """Two people who each answer what is handed out to the other must not wait for each other."""
+    [gold] = make_gold(1)
+    ada, bob = make_judge("ada"), make_judge("bob")
+
+    def show_to_bob(_number: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '1s'")
+        showings._show([(gold.pk, False)], of(bob), "")
+
+    uid = uuid4()
+    with classifications.recording(uid):
+        classifications.append(
+            workflow=triage, subject=gold.subject, participant=ada.participant, uid=uid, answer="nothing"
+        )
+        in_threads(1, show_to_bob)
+    assert Showing.objects.get().participant == bob.participant
 
 
 @pytest.mark.django_db(transaction=True)
