@@ -138,9 +138,10 @@ class Place:
             where=pictures.Where(),
         )
         subject, _ = Subject.objects.get_or_create(workflow=rules.workflow_of(self.foils), picture=picture)
-        return Showing.objects.create(
-            subject=subject, participant=participant_of(asker), expires_at=timezone.now()
+        showing, _ = Showing.objects.get_or_create(
+            subject=subject, participant=participant_of(asker), defaults={"expires_at": timezone.now()}
         )
+        return showing
 
     def _visit(self, asker: User) -> object:
         return take(self.campaign.tiles.order_by("number").first(), participant_of(asker))
