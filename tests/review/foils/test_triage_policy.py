@@ -1,7 +1,7 @@
 """What becomes of a picture: a function of the answers that stand, and of nothing else."""
 
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, permutations
 from math import log
 from typing import Any
 from uuid import uuid4
@@ -20,6 +20,7 @@ from mlcore.consensus.answers.swap import evidence, log_odds
 from review.models import Classification, Gold, Judge, Reckoning, Retirement, RuleVersion, Subject, Workflow
 from review.services import classifications
 from review.services.foils import known
+from review.services.foils.ground import Ground
 from review.services.policies import triage as policy
 
 pytestmark = pytest.mark.django_db
@@ -268,6 +269,24 @@ def play(people: list[Participant], subject: Subject, steps: list[tuple[int, str
         if last is not None:
             with transaction.atomic():
                 classifications.withdraw(last)
+
+
+def test_not_the_last_digit_of_the_odds_depends_on_who_came_first():
+    skills = [(3, 7), (10, 2), (0, 11), (8, 8), (5, 12), (12, 12)]
+    judges = {n: Judge(hits=h, craters=12, passes=p, blanks=12) for n, (h, p) in enumerate(skills)}
+    said = ["crater", "nothing", "nothing", "crater", "cannot_tell", "nothing"]
+    rule = StoppingRule()
+    ground = Ground(RuleVersion(number=1), rule, Rates(0.7, 0.8))
+    found = {
+        policy.tally_of(
+            Subject(prior_log_odds=0.1),
+            [policy.Vote(place, who, who, said[who], {}) for place, who in enumerate(order)],
+            judges,
+            ground,
+        )
+        for order in permutations(range(6))
+    }
+    assert len(found) == 1
 
 
 @usual
