@@ -44,6 +44,23 @@ KINDS = {
 }
 
 
+# In lists, where the whole sentence of an origin is too much.
+ORIGINS = {
+    Gold.Origin.SYNTHETIC: gettext_lazy("made by Tektite"),
+    Gold.Origin.CONFIRMED: gettext_lazy("settled at the microscope"),
+    Gold.Origin.LOOK_ALIKE: gettext_lazy("rejected by an expert, or a simulated pit"),
+    Gold.Origin.EXPERT: gettext_lazy("a lead’s word"),
+}
+
+
+def origin_of(gold: Gold) -> str:
+    """Where it is from, in few words."""
+    if gold.origin == Gold.Origin.LOOK_ALIKE:
+        is_made = gold.made_by.get("how") in ("pasted", "scene")
+        return _("a simulated pit") if is_made else _("rejected by an expert")
+    return str(ORIGINS[Gold.Origin(gold.origin)])
+
+
 def kind_of(gold: Gold) -> Kind:
     if gold.is_crater:
         return Kind.CRATER

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from mlcore.metrics.intervals import clopper_pearson
 from review.models import Classification, Gold, Judge, Showing, Workflow
-from review.services.foils.gold import KINDS, Kind, kind_of, withdraw
+from review.services.foils.gold import KINDS, ORIGINS, Kind, kind_of, withdraw
 from review.services.foils.known import Answer, is_right
 
 # Of craters and of negatives together with look-alikes: CROWD's recommendation for a campaign of thousands.
@@ -94,7 +94,7 @@ def _row(origin: str, kind: Kind, golds: list[Gold]) -> Row:
     diameters = [_diameter_um(gold) for gold in shown]
     measured = [value for value in diameters if value is not None]
     return Row(
-        origin=str(Gold.Origin(origin).label),
+        origin=str(ORIGINS[Gold.Origin(origin)]),
         kind=str(KINDS[kind]),
         n_shown=len(shown),
         n_practice=sum(gold.withdrawn_at is None and gold.is_practice for gold in golds),
@@ -132,7 +132,7 @@ def rights(workflow: Workflow) -> list[Right]:
     found = []
     for (origin, kind), (right, of) in sorted(counts.items()):
         low, high = clopper_pearson(right, of)
-        found.append(Right(str(Gold.Origin(origin).label), str(KINDS[kind]), right, of, low, high))
+        found.append(Right(str(ORIGINS[Gold.Origin(origin)]), str(KINDS[kind]), right, of, low, high))
     return found
 
 

@@ -20,7 +20,19 @@ from mlcore.consensus.answers.published import CONFIDENCE, DRAWS, Published, pub
 from mlcore.consensus.answers.votes import order, record
 from mlcore.errors import Conflict
 from review.models import Classification, Errand, Estimate, Judge, Reckoning, Workflow
-from review.services.foils import errands, figures, log, rules, selves, statistics, suspects, weighing
+from review.services.foils import (
+    errands,
+    figures,
+    gold_watch,
+    log,
+    rules,
+    score_calibration,
+    selves,
+    statistics,
+    stream,
+    suspects,
+    weighing,
+)
 
 Progress = Callable[[int, int], None]
 
@@ -75,11 +87,14 @@ def ask(workflow: Workflow, by: Participant) -> tuple[Errand, bool]:
 
 
 def work(errand: Errand, tell: Progress) -> dict[str, object]:
-    """A night's work: set suspects aside, reckon, draw the figures.
+    """A night's work: set suspects and worn pictures aside, take scores and log anew, draw the figures.
 
     The question is {"even_if_same": bool}: whether to publish anew what would be the same.
     """
     suspects.look_through(errand.workflow)
+    gold_watch.rotate(errand.workflow)
+    score_calibration.refresh(errand.workflow.campaign)
+    stream.fill(workflow=errand.workflow)
     made = reckon(errand.workflow, tell, even_if_same=errand.question["even_if_same"])
     figures.draw(made)
     return {"reckoning": str(made.uid)}

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from annotate.access import me, roles_in
-from mlcore.errors import InvalidInput
+from mlcore.errors import InvalidInput, TektiteError
 from review import access
 from review.forms.confirmation import ConfirmationForm
-from review.models import Classification, Subject
-from review.services.foils import candidates, confirmation, reckoning
+from review.models import Classification, Confirmation, Subject
+from review.services.foils import candidates, confirmation, gold, reckoning
 from review.services.foils.candidates import Candidate
 
 
@@ -26,7 +26,7 @@ def candidate(request: HttpRequest, uid: UUID) -> HttpResponse:
     form = ConfirmationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            confirmation.confirm(
+            kept = confirmation.confirm(
                 uid=form.cleaned_data["uid"],
                 subject=subject,
                 by=me(request),
@@ -39,9 +39,18 @@ def candidate(request: HttpRequest, uid: UUID) -> HttpResponse:
             form.add_error(None, refusal.message)
         else:
             messages.success(request, _("Kept."))
+            _make_known(request, kept)
             return redirect(request.path)
     context = _context(request, subject) | {"form": form}
     return render(request, "review/foils/candidate.html", context, status=422 if form.errors else 200)
+
+
+def _make_known(request: HttpRequest, kept: Confirmation) -> None:
+    """What was found is asked of others from now on; the result is kept whether or not that can be."""
+    try:
+        gold.from_confirmation(kept)
+    except TektiteError as error:
+        messages.warning(request, _("It did not become a known picture: %(why)s") % {"why": error.message})
 
 
 def _context(request: HttpRequest, subject: Subject) -> dict[str, object]:

@@ -123,6 +123,7 @@ def _card(seen: gold_watch.Seen) -> dict[str, Any]:
     least = 0.03 * max(picture.width_px, picture.height_px)
     return {
         "seen": seen,
+        "origin": gold_service.origin_of(seen.gold),
         "picture": picture,
         "circles": [
             {

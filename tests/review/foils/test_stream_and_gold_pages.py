@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from annotate.models import Campaign, User
 from mlcore.simulate.foils import FoilParameters, draw_exposure, expose, make_scene
-from review.models import Errand, Gold, Picture, Workflow
-from review.services.foils import pictures, scores, settings, work
+from review.models import Errand, Gold, Picture, Showing, Subject, Workflow
+from review.services.foils import gold_watch, pictures, scores, settings, work
 
 pytestmark = pytest.mark.django_db
 
@@ -244,3 +246,46 @@ def test_noise_has_no_scenes_too_small(foils: Campaign, page: Callable[..., Any]
     work.execute(Errand.objects.get().pk)
     assert "no room for a crater" in text_of(page("gold"))
     assert not Gold.objects.exists()
+
+
+# -- What becomes of them by themselves --------------------------------------------------------------
+
+
+def test_what_an_expert_keeps_of_a_candidate_becomes_known(
+    lead: User,
+    client_of: Callable[[User | None], Client],
+    make_foil_subjects: Callable[..., list[Subject]],
+):
+    [subject] = make_foil_subjects(1)
+    Subject.objects.update(outcome="candidate")
+    form = {"uid": str(uuid4()), "method": "sem", "result": "look_alike", "places": "[]", "note": ""}
+    url = reverse("review:foil_candidate", args=[subject.uid])
+    for _time in range(2):
+        assert client_of(lead).post(url, form).status_code == 302
+    known = Gold.objects.get()
+    assert (known.origin, known.is_crater) == (Gold.Origin.LOOK_ALIKE, False)
+    assert known.subject != subject
+
+
+def test_each_night_fills_the_queue_and_withdraws_what_is_worn(
+    triage: Workflow,
+    make_picture: Callable[..., Picture],
+    make_gold: Callable[..., list[Gold]],
+    make_judge: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(gold_watch, "MOST_PEOPLE", 0)
+    monkeypatch.setattr(gold_watch, "LEAST_LEFT", 1)
+    make_picture()
+    worn, _fresh = make_gold(2)
+    judge = make_judge("ada")
+    Showing.objects.create(
+        subject=worn.subject,
+        participant=judge.participant,
+        expires_at=timezone.now(),
+        answered_at=timezone.now(),
+    )
+    errand = Errand.objects.create(workflow=triage, kind=Errand.Kind.RECKON, question={"even_if_same": True})
+    work.execute(errand.pk)
+    assert triage.subjects.filter(stratum="queue").count() == 1
+    assert Gold.objects.get(withdrawn_at__isnull=False) == worn
