@@ -29,7 +29,7 @@ class Command(BaseCommand):
             self._check(workflow)
             return
         try:
-            made = reckoning.reckon(workflow)
+            made = reckoning.night(workflow)
         except TektiteError as refusal:
             raise CommandError(refusal.message) from None
         self.stdout.write(

@@ -32,6 +32,7 @@ from review.models import (
 )
 from review.services.foils import (
     confirmation,
+    figures,
     gold,
     gold_making,
     judging,
@@ -81,7 +82,7 @@ def load(lead: Participant) -> Campaign:
     _make_known(workflow, lead)
     if reckoning.newest(workflow) is None:
         _Volunteers(workflow, places).judge()
-        reckoning.reckon(workflow)
+        figures.draw(reckoning.reckon(workflow))
     return campaign
 
 

@@ -66,7 +66,7 @@ def draw(reckoning: Reckoning) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, drawer in drawers.items():
         found = reckoning.findings[name]
-        if not found:
+        if not found or (name == "completeness" and not _sized(found)):
             continue
         for kind, content in _drawn(drawer, found, reckoning).items():
             with full_in_words(f"{name}.{kind}"):
@@ -101,7 +101,7 @@ def _drawn(drawer: Callable[["Axes", Any], None], found: Any, reckoning: Reckoni
 
 def _completeness(axes: "Axes", rows: list[dict[str, Any]]) -> None:
     """Share of known craters found, by diameter and by origin, with exact intervals."""
-    sized = [row for row in rows if row["low_um"] is not None and row["n"]]
+    sized = _sized(rows)
     edges = sorted({row["low_um"] for row in sized})
     origins = [origin for origin in Gold.Origin.values if any(row["origin"] == origin for row in sized)]
     for at, origin in enumerate(origins):
@@ -130,6 +130,11 @@ def _completeness(axes: "Axes", rows: list[dict[str, Any]]) -> None:
     axes.set_ylabel(f"completeness ({CONFIDENCE:.0%} Clopper–Pearson)")
     if origins:
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.0)
+
+
+def _sized(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of the rows of completeness those that have a place on an axis of diameters."""
+    return [row for row in rows if row["low_um"] is not None and row["n"]]
 
 
 def _reliability(axes: "Axes", found: dict[str, Any]) -> None:

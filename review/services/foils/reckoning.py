@@ -87,17 +87,25 @@ def ask(workflow: Workflow, by: Participant) -> tuple[Errand, bool]:
 
 
 def work(errand: Errand, tell: Progress) -> dict[str, object]:
-    """A night's work: set suspects and worn pictures aside, take scores and log anew, draw the figures.
+    """A night's work, as an errand.
 
     The question is {"even_if_same": bool}: whether to publish anew what would be the same.
     """
-    suspects.look_through(errand.workflow)
-    gold_watch.rotate(errand.workflow)
-    score_calibration.refresh(errand.workflow.campaign)
-    stream.fill(workflow=errand.workflow)
-    made = reckon(errand.workflow, tell, even_if_same=errand.question["even_if_same"])
-    figures.draw(made)
+    made = night(errand.workflow, tell, even_if_same=errand.question["even_if_same"])
     return {"reckoning": str(made.uid)}
+
+
+def night(
+    workflow: Workflow, tell: Progress = lambda n_done, n_all: None, *, even_if_same: bool = True
+) -> Reckoning:
+    """Set suspects and worn pictures aside, take scores and log anew, draw the figures; see reckon."""
+    suspects.look_through(workflow)
+    gold_watch.rotate(workflow)
+    score_calibration.refresh(workflow.campaign)
+    stream.fill(workflow=workflow)
+    made = reckon(workflow, tell, even_if_same=even_if_same)
+    figures.draw(made)
+    return made
 
 
 def reckon(

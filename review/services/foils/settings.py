@@ -17,8 +17,7 @@ CONSENT_TEXT = gettext_lazy(
     "Your network address is not kept with them. What you answered is joined with the answers of others, and "
     "some images are ones whose answer is known: from these we learn how well each person sees craters, and "
     "only you and the project's leads see that. You may stop at any time; the answers given until then are "
-    "kept. Whoever first finds what turns out to be a crater is credited under their name here, or under "
-    "their pseudonym if they are not signed in."
+    "kept. Whoever first finds what turns out to be a crater is credited under their pseudonym."
 )
 LONGEST_TEXT = 5_000
 MOST_PRACTICE = 50
