@@ -63,17 +63,23 @@ class Report:
             )
         ]
         for problem, words in (
-            (self.unknown, _("%s rows name no picture of this campaign; check names, or name by hash.")),
-            (self.several, _("%s rows name several pictures of one name; name these by their hash.")),
-            (self.twice, _("%s rows name a picture that an earlier row has scored; the first counts.")),
-            (self.out_of_range, _("%s rows have a score outside 0 to 1 and were left out.")),
-            (self.unreadable, _("%s rows could not be read.")),
+            (
+                self.unknown,
+                _("Rows that name no picture of this campaign: %s. Check names, or name by hash."),
+            ),
+            (self.several, _("Rows that name several pictures of one name: %s. Name these by their hash.")),
+            (
+                self.twice,
+                _("Rows that name a picture which an earlier row has scored: %s. The first counts."),
+            ),
+            (self.out_of_range, _("Rows left out, with a score outside 0 to 1: %s.")),
+            (self.unreadable, _("Rows that could not be read: %s.")),
         ):
             if problem.n:
                 told.append((words % f"{problem.n:,}", problem.examples))
         if self.n_without:
             told.append(
-                (_("%s pictures have no score; people see them all.") % f"{self.n_without:,}", []),
+                (_("Pictures without a score: %s. People see them all.") % f"{self.n_without:,}", []),
             )
         return told
 

@@ -149,7 +149,7 @@ def _plot(bars: list[threshold.Bar], limit: float | None) -> dict[str, object] |
     ]
     line = threshold.place_of(limit) * PLOT_WIDTH if limit is not None else None
     ticks = [
-        {"x": round(threshold.place_of(10.0**power) * PLOT_WIDTH, 1), "label": f"{10.0**power:g}"}
-        for power in range(-6, 1, 2)
+        {"x": round(threshold.place_of(score) * PLOT_WIDTH, 1), "label": f"{score:g}".replace("e-0", "e-")}
+        for score in (1e-6, 1e-4, 1e-2, 1.0)
     ]
     return {"boxes": boxes, "line": round(line, 1) if line is not None else None, "ticks": ticks}
