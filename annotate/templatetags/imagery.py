@@ -82,12 +82,7 @@ def _mosaic(
 def campaign_picture(
     campaign: Campaign, zoom: int = 1, fit: str = "slice", tiles: Sequence[TileState] = ()
 ) -> dict[str, object]:
-    """The campaign's grid as imagery; with `tiles` as their states over it.
-
-    A campaign on foils gets a drawing: of its pictures nobody sees one before judging it.
-    """
-    if campaign.kind == Campaign.Kind.FOIL:
-        return {"foil": True}
+    """The campaign's grid as imagery; with `tiles` as their states over it."""
     basemap = best_to_see(layer.basemap for layer in campaign.layers.all())
     if basemap is None or not campaign.grid:
         return {"missing": True}

@@ -7,12 +7,14 @@ from typing import Any, BinaryIO
 
 from django.db import connection
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from annotate.models import Campaign
 from mlcore.formats.foil_places import BadPlace, PlaceRow, read_places
 from review.models import PictureImport
 
 EXAMPLES = 5
+KINDS = ("unknown", "several", "twice", "unreadable")
 
 # A row names a thing by its whole name, by the name without folders, or by that without its ending: whichever
 # of these fits first. Letters' case does not count.
@@ -76,16 +78,28 @@ class Report:
 
     def problems(self) -> list[tuple[str, list[str]]]:
         """A sentence for each kind of row that is not used, with examples."""
-        return [
-            (words % f"{problem.n:,}", problem.examples)
-            for problem, words in (
-                (self.unknown, _("%s rows name a file that is not there.")),
-                (self.several, _("%s rows name several files of one name; write their folders too.")),
-                (self.twice, _("%s rows name a file that an earlier row has named; the first counts.")),
-                (self.unreadable, _("%s rows could not be read.")),
-            )
-            if problem.n
-        ]
+        n = {kind: getattr(self, kind).n for kind in KINDS}
+        sentences = {
+            "unknown": ngettext(
+                "%s row names a file that is not there.",
+                "%s rows name files that are not there.",
+                n["unknown"],
+            ),
+            "several": ngettext(
+                "%s row may mean several files of one name; write their folder too.",
+                "%s rows may mean several files of one name; write their folders too.",
+                n["several"],
+            ),
+            "twice": ngettext(
+                "%s row names a file that an earlier row has named; the first counts.",
+                "%s rows name files that earlier rows have named; the first counts.",
+                n["twice"],
+            ),
+            "unreadable": ngettext(
+                "%s row could not be read.", "%s rows could not be read.", n["unreadable"]
+            ),
+        }
+        return [(sentences[kind] % f"{n[kind]:,}", getattr(self, kind).examples) for kind in KINDS if n[kind]]
 
     def to_json(self) -> dict[str, Any]:
         """For the batch's row."""
@@ -97,8 +111,7 @@ def report_of(batch: PictureImport) -> Report | None:
     stored = dict(batch.table.get("report") or {})
     if not stored:
         return None
-    kinds = ("unreadable", "unknown", "several", "twice")
-    return Report(**{key: Problem(**stored.pop(key)) for key in kinds}, **stored)
+    return Report(**{kind: Problem(**stored.pop(kind)) for kind in KINDS}, **stored)
 
 
 def tell_files(batch: PictureImport, table: Path) -> Report:

@@ -70,7 +70,7 @@ def test_several_files_and_a_table_come_in_one_form(browser: Client, foils: Camp
     answer = send(browser, foils, THREE, table=table, nm_per_px="50")
     preview = text(browser.get(answer.url))
     assert "1 of 2 rows say something of a file." in preview
-    assert "1 rows name a file that is not there." in preview
+    assert "1 row names a file that is not there." in preview
     assert "2 files have no row." in preview
 
 
