@@ -1,6 +1,7 @@
 """Known pictures to be made, and a lead's word on a picture, as forms."""
 
 import re
+from dataclasses import replace
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -18,13 +19,13 @@ class OrderForm(forms.Form):
     """How many known pictures of which kind."""
 
     craters = forms.IntegerField(
-        label=gettext_lazy("With a crater"), min_value=0, max_value=MOST_AT_ONCE, initial=100
+        label=gettext_lazy("With a crater"), min_value=0, max_value=MOST_AT_ONCE, initial=0
     )
     look_alikes = forms.IntegerField(
-        label=gettext_lazy("With a look-alike"), min_value=0, max_value=MOST_AT_ONCE, initial=50
+        label=gettext_lazy("With a look-alike"), min_value=0, max_value=MOST_AT_ONCE, initial=0
     )
     blanks = forms.IntegerField(
-        label=gettext_lazy("With nothing"), min_value=0, max_value=MOST_AT_ONCE, initial=50
+        label=gettext_lazy("With nothing"), min_value=0, max_value=MOST_AT_ONCE, initial=0
     )
     practice = forms.IntegerField(
         label=gettext_lazy("For the test"),
@@ -49,8 +50,13 @@ class OrderForm(forms.Form):
         help_text=gettext_lazy("To a share of those who see them; the others never learn."),
     )
 
-    def order(self) -> Order:
-        return Order(**self.cleaned_data)
+    def order(self, blanks_at_hand: int | None) -> Order:
+        """What was filled in; the test does without blanks where there are not enough of them."""
+        order = Order(**self.cleaned_data)
+        for_test = sum(kind == Kind.BLANK and is_practice for kind, is_practice in order.items())
+        if blanks_at_hand is not None and blanks_at_hand < order.blanks + for_test:
+            return replace(order, practice_has_blanks=False)
+        return order
 
 
 class HandForm(forms.Form):

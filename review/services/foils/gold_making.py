@@ -16,6 +16,8 @@ MOST_AT_ONCE = 5000
 # What people learn on must be seen.
 PRACTICE_SMALLEST_UM = 0.8
 TROUBLES_TOLD = 5
+# Craters of one order, where many are lacking: they take a minute.
+SUGGESTED = 200
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,10 @@ class Order:
         craters: With a simulated crater.
         look_alikes: With a simulated pit.
         blanks: With neither.
-        practice: Half of them craters, a quarter pits and the rest blanks.
+        practice: Half of them craters, a quarter pits and the rest blanks; or pits for these too.
         seed: The same over the same pictures gives the same ones.
         with_feedback: Whether they may tell their answer, at the campaign's share.
+        practice_has_blanks: False where no picture is known to be empty yet: people have to begin somewhere.
     """
 
     craters: int
@@ -37,6 +40,7 @@ class Order:
     practice: int
     seed: int
     with_feedback: bool = True
+    practice_has_blanks: bool = True
 
     @property
     def n(self) -> int:
@@ -44,14 +48,15 @@ class Order:
 
     def items(self) -> list[tuple[Kind, bool]]:
         """Kind and whether for practice, in the order of making."""
-        half, quarter = (self.practice + 1) // 2, (self.practice + 1) // 4
+        half = (self.practice + 1) // 2
+        pits = (self.practice + 1) // 4 if self.practice_has_blanks else self.practice - half
         kinds = (
             (self.craters, Kind.CRATER, False),
             (self.look_alikes, Kind.LOOK_ALIKE, False),
             (self.blanks, Kind.BLANK, False),
             (half, Kind.CRATER, True),
-            (quarter, Kind.LOOK_ALIKE, True),
-            (self.practice - half - quarter, Kind.BLANK, True),
+            (pits, Kind.LOOK_ALIKE, True),
+            (self.practice - half - pits, Kind.BLANK, True),
         )
         return [(kind, is_practice) for n, kind, is_practice in kinds for _at in range(n)]
 
@@ -76,16 +81,35 @@ def check(workflow: Workflow, order: Order) -> None:
             _("Known pictures are made from the campaign's own; add pictures first."), code="no_pictures"
         )
     wanted = sum(kind == Kind.BLANK for kind, _is_practice in order.items())
-    if wanted and not workflow.campaign.synthetic and gold_sources.certain(workflow).count() < wanted:
+    at_hand = blanks_at_hand(workflow)
+    if at_hand is not None and at_hand < wanted:
         raise InvalidInput(
             _(
                 "%(wanted)s blanks are asked for, and %(n)s unused pictures are certain to be empty. A blank "
                 "is a picture that retired as nothing or that an expert found empty: ask for fewer, let "
                 "people judge more pictures, or mark empty ones by hand."
             )
-            % {"wanted": f"{wanted:,}", "n": f"{gold_sources.certain(workflow).count():,}"},
+            % {"wanted": f"{wanted:,}", "n": f"{at_hand:,}"},
             code="no_blanks",
         )
+
+
+def blanks_at_hand(workflow: Workflow) -> int | None:
+    """How many blanks could be made now; None where simulated scenes give any number."""
+    return None if workflow.campaign.synthetic else gold_sources.certain(workflow).count()
+
+
+def suggest(workflow: Workflow, lacking: dict[Kind, int], practice: int, seed: int) -> Order:
+    """An order that brings the stock nearer to what is recommended, as far as it can be met now."""
+    at_hand = blanks_at_hand(workflow)
+    blanks = lacking[Kind.BLANK] if at_hand is None else min(lacking[Kind.BLANK], at_hand)
+    return Order(
+        craters=min(SUGGESTED, lacking[Kind.CRATER]),
+        look_alikes=min(SUGGESTED // 2, lacking[Kind.LOOK_ALIKE]),
+        blanks=min(SUGGESTED // 2, blanks),
+        practice=practice,
+        seed=seed,
+    )
 
 
 def make(errand: Errand, tell: Progress) -> dict[str, object]:

@@ -52,6 +52,7 @@ class Row:
 class Enough:
     """One kind beside what is recommended."""
 
+    key: Kind
     kind: str
     n: int
     recommended: int
@@ -114,7 +115,7 @@ def enough(workflow: Workflow) -> list[Enough]:
     """What is shown now beside what is recommended."""
     shown = Gold.objects.filter(subject__workflow=workflow, withdrawn_at=None, is_practice=False)
     counts = Counter(kind_of(gold) for gold in shown.only("is_crater", "origin", "places"))
-    return [Enough(str(KINDS[kind]), counts[kind], RECOMMENDED[kind]) for kind in Kind]
+    return [Enough(kind, str(KINDS[kind]), counts[kind], RECOMMENDED[kind]) for kind in Kind]
 
 
 def n_practice(workflow: Workflow) -> int:

@@ -1,5 +1,6 @@
 """The pages of known pictures: the stock, how well it is told, what is made, and a lead's own word."""
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from review.models import Errand, Gold, Picture, Workflow
 from review.services.foils import errands, gold_making, gold_watch, rules
 from review.services.foils import gold as gold_service
 from review.services.foils.gold import Kind
+from review.services.foils.gold_making import Order
 from review.tasks import errand_task
 
 PER_PAGE = 24
@@ -31,7 +33,7 @@ def gold(request: HttpRequest, uid: UUID) -> HttpResponse:
     """GET: the stock. POST `act`: make some, or withdraw or restore one."""
     workflow = rules.workflow_of(access.get_foils(request, uid))
     act = request.POST.get("act", "")
-    form = OrderForm(request.POST if act == "make" else None, initial={"seed": _next_seed(workflow)})
+    form = OrderForm(request.POST if act == "make" else None, initial=asdict(_suggested(workflow)))
     if act in ("withdraw", "restore"):
         _move(workflow, act, request.POST.get("subject", ""))
         return redirect(request.get_full_path())
@@ -46,7 +48,7 @@ def gold(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 def _make(request: HttpRequest, workflow: Workflow, form: OrderForm) -> None:
-    order = form.order()
+    order = form.order(gold_making.blanks_at_hand(workflow))
     gold_making.check(workflow, order)
     errand, is_new = errands.ask(
         workflow=workflow,
@@ -135,6 +137,13 @@ def _card(seen: gold_watch.Seen) -> dict[str, Any]:
         ],
         "diameters": [place["diameter_um"] for place in seen.gold.places if place.get("diameter_um")],
     }
+
+
+def _suggested(workflow: Workflow) -> Order:
+    """What is lacking to the recommended stock."""
+    lacking = {one.key: max(0, one.recommended - one.n) for one in gold_watch.enough(workflow)}
+    practice = max(0, PRACTICE_RECOMMENDED - gold_watch.n_practice(workflow))
+    return gold_making.suggest(workflow, lacking, practice, _next_seed(workflow))
 
 
 def _next_seed(workflow: Workflow) -> int:

@@ -15,6 +15,7 @@ from annotate.models import Campaign, User
 from mlcore.simulate.foils import FoilParameters, draw_exposure, expose, make_scene
 from review.models import Errand, Gold, Picture, Showing, Subject, Workflow
 from review.services.foils import gold_watch, pictures, scores, settings, work
+from review.services.foils.gold_making import Order
 
 pytestmark = pytest.mark.django_db
 
@@ -166,6 +167,17 @@ def test_known_pictures_are_ordered_and_made_by_a_worker(
     assert shown.count("<image ") == 2
     assert shown.split('id="known"')[1].count("<circle ") == 1
     assert 'name="seed" value="4"' in shown
+
+
+def test_an_order_is_suggested_that_can_be_met(page: Callable[..., Any], foil: Picture, foils: Campaign):
+    """Where nobody has judged anything no picture is known to be empty, and people must begin somewhere."""
+    Campaign.objects.filter(pk=foils.pk).update(synthetic=False)
+    form = page("gold").context["form"]
+    suggested = {name: form[name].value() for name in form.fields}
+    assert (suggested["craters"], suggested["blanks"], suggested["practice"]) == (200, 0, 12)
+    assert page("gold", act="make", **suggested).status_code == 302
+    items = Order(**Errand.objects.get().question).items()
+    assert [kind for kind, is_practice in items if is_practice] == ["crater"] * 6 + ["look_alike"] * 6
 
 
 def test_an_order_that_cannot_be_met_says_why(page: Callable[..., Any]):
