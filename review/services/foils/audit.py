@@ -82,7 +82,7 @@ def _keep(workflow: Workflow, number: int, values: dict[str, float]) -> None:
 def drop_unseen(cursor: CursorWrapper, which: str, given: dict[str, object]) -> None:
     """Take subjects out that nobody has been shown.
 
-    1. A showing that is being made holds a share lock on its subject: such subjects are passed over.
+    1. Who hands out holds the subject's lock until the showing is committed: such subjects are passed over.
     2. One made after our first look and committed before our lock is seen by the second look only.
 
     Args:

@@ -1,8 +1,11 @@
 """What people are shown: everything above the threshold, and a drawn sample of the rest."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
+from django.db import connection, transaction
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -12,7 +15,8 @@ from annotate.services.participants import participant_of
 from mlcore.consensus.answers.swap import log_odds
 from mlcore.errors import InvalidInput
 from review.models import Picture, Showing, Subject, Workflow
-from review.services.foils import audit, settings, stream, threshold
+from review.services.foils import audit, stream, threshold
+from review.services.foils import settings as triage_settings
 from review.services.foils.settings import TriageSettings
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +62,7 @@ def everything(workflow: Workflow) -> list[tuple[object, ...]]:
 
 def test_what_reaches_the_threshold_goes_to_people(triage: Workflow, scored: Scored):
     scored(0.5, 0.01, 0.0099)
-    settings.change(workflow=triage, audit_size=0)
+    triage_settings.change(workflow=triage, audit_size=0)
     assert stream.fill(workflow=triage) == 2
     assert in_queue(triage) == {"0.tif", "1.tif"}
 
@@ -69,7 +73,7 @@ def test_pictures_without_a_score_go_to_people_as_do_all_without_a_threshold(
     scored(None, 0.001)
     stream.fill(workflow=triage)
     assert in_queue(triage) == {"0.tif"}
-    settings.change(workflow=triage, threshold=None)
+    triage_settings.change(workflow=triage, threshold=None)
     stream.fill(workflow=triage)
     assert in_queue(triage) == {"0.tif", "1.tif"}
     assert not triage.audit_strata.exists()
@@ -99,7 +103,7 @@ def test_raising_the_threshold_keeps_what_somebody_was_shown(
     triage: Workflow, scored: Scored, make_user: Callable[..., User]
 ):
     seen, unseen, above = scored(0.02, 0.03, 0.5)
-    settings.change(workflow=triage, audit_size=0)
+    triage_settings.change(workflow=triage, audit_size=0)
     stream.fill(workflow=triage)
     Showing.objects.create(
         subject=triage.subjects.get(picture=seen),
@@ -109,7 +113,7 @@ def test_raising_the_threshold_keeps_what_somebody_was_shown(
     foreseen = threshold.preview(triage, 0.1, audit_size=0)
     assert (foreseen.n_to_people, foreseen.n_held_back) == (1, 2)
     assert (foreseen.n_leaving, foreseen.n_staying) == (1, 1)
-    settings.change(workflow=triage, threshold=0.1)
+    triage_settings.change(workflow=triage, threshold=0.1)
     stream.fill(workflow=triage)
     assert in_queue(triage) == {seen.name, above.name}
     assert not triage.subjects.filter(picture=unseen).exists()
@@ -117,10 +121,10 @@ def test_raising_the_threshold_keeps_what_somebody_was_shown(
 
 def test_lowering_the_threshold_takes_audited_pictures_into_the_queue(triage: Workflow, scored: Scored):
     scored(*(0.005 for _ in range(5)))
-    settings.change(workflow=triage, audit_size=3)
+    triage_settings.change(workflow=triage, audit_size=3)
     stream.fill(workflow=triage)
     assert len(in_queue(triage, "audit")) == 3
-    settings.change(workflow=triage, threshold=0.004)
+    triage_settings.change(workflow=triage, threshold=0.004)
     stream.fill(workflow=triage)
     assert len(in_queue(triage)) == 5
     assert not in_queue(triage, "audit")
@@ -128,7 +132,7 @@ def test_lowering_the_threshold_takes_audited_pictures_into_the_queue(triage: Wo
 
 def test_the_audit_is_drawn_by_strata_and_says_how_many_of_how_many(triage: Workflow, scored: Scored):
     scored(*(0.005 for _ in range(40)), *(0.0005 for _ in range(30)), *(0.00001 for _ in range(20)), 0.9)
-    settings.change(workflow=triage, audit_size=20)
+    triage_settings.change(workflow=triage, audit_size=20)
     stream.fill(workflow=triage)
     design = [(s.low, s.high, s.n_pictures, s.n_drawn) for s in audit.design(triage)]
     assert design == [
@@ -142,23 +146,23 @@ def test_the_audit_is_drawn_by_strata_and_says_how_many_of_how_many(triage: Work
 
 def test_the_draw_can_be_done_again_and_a_larger_one_holds_it(triage: Workflow, scored: Scored):
     scored(*(0.005 for _ in range(40)))
-    settings.change(workflow=triage, audit_size=10)
+    triage_settings.change(workflow=triage, audit_size=10)
     stream.fill(workflow=triage)
     drawn = in_queue(triage, "audit")
     triage.subjects.all().delete()
     stream.fill(workflow=triage)
     assert in_queue(triage, "audit") == drawn
-    settings.change(workflow=triage, audit_size=20)
+    triage_settings.change(workflow=triage, audit_size=20)
     stream.fill(workflow=triage)
     assert drawn < in_queue(triage, "audit")
-    settings.change(workflow=triage, audit_seed=2)
+    triage_settings.change(workflow=triage, audit_seed=2)
     stream.fill(workflow=triage)
     assert in_queue(triage, "audit") != drawn
 
 
 def test_new_pictures_below_the_threshold_count_in_their_stratum(triage: Workflow, scored: Scored):
     scored(*(0.005 for _ in range(10)))
-    settings.change(workflow=triage, audit_size=4)
+    triage_settings.change(workflow=triage, audit_size=4)
     stream.fill(workflow=triage)
     scored(*(0.005 for _ in range(10)))
     stream.fill(workflow=triage)
@@ -185,7 +189,7 @@ def test_filling_twice_changes_nothing_and_forgets_nobody(
     Picture.objects.all().delete()
     scored(*given_scores)
     for value in (first, second):
-        settings.change(workflow=triage, threshold=value, audit_size=size)
+        triage_settings.change(workflow=triage, threshold=value, audit_size=size)
         stream.fill(workflow=triage)
     once = everything(triage)
     assert stream.fill(workflow=triage) == 0
@@ -244,3 +248,39 @@ def test_the_histogram_counts_every_score_once(triage: Workflow, scored: Scored)
     assert sum(bar.n for bar in bars) == 5
     assert (bars[0].n, bars[-1].n) == (2, 1)
     assert max(bars, key=lambda bar: bar.n).low < -1.5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_picture_that_is_being_handed_out_stays(
+    triage: Workflow, scored: Scored, make_user: Callable[..., User]
+):
+    """Its showing is not committed yet when the threshold is raised, so nobody else can see it."""
+    scored(0.02, 0.03)
+    triage_settings.change(workflow=triage, audit_size=0)
+    stream.fill(workflow=triage)
+    handed, other = triage.subjects.order_by("picture__score_raw")
+    participant = participant_of(make_user("ada"))
+    is_handed, is_filled = Event(), Event()
+
+    def hand_out() -> None:
+        try:
+            with transaction.atomic():
+                subject = Subject.objects.select_for_update(no_key=True).get(pk=handed.pk)
+                Showing.objects.create(subject=subject, participant=participant, expires_at=triage.created_at)
+                is_handed.set()
+                assert is_filled.wait(30)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        handing_out = pool.submit(hand_out)
+        try:
+            assert is_handed.wait(30)
+            triage_settings.change(workflow=triage, threshold=0.1)
+            stream.fill(workflow=triage)
+        finally:
+            is_filled.set()
+        handing_out.result()
+    assert list(triage.subjects.values_list("pk", flat=True)) == [handed.pk]
+    assert Showing.objects.get().subject == handed
+    assert not Subject.objects.filter(pk=other.pk).exists()
