@@ -39,7 +39,7 @@ def lesson(request: HttpRequest, key: str) -> HttpResponse:
     """A picture of the tutorial; the same for everybody, and made by the simulator."""
     authorise(request, matrix=access.MATRIX)
     response = HttpResponse(tutorial.draw(key).content, content_type="image/jpeg")
-    response["Cache-Control"] = f"public, max-age={A_DAY_S}"
+    response["Cache-Control"] = f"private, max-age={A_DAY_S}"
     return response
 
 
