@@ -6,7 +6,7 @@ from django.utils.translation import ngettext
 
 from annotate.models import Campaign, Role
 from annotate.templatetags.planet import whole
-from annotate.views.steps import Step, url_or_none
+from annotate.views.steps import Step
 from review.access import REVIEWERS
 from review.models import Gold, Judge, Workflow
 from review.services.foils import candidates, reckoning, rules
@@ -34,13 +34,12 @@ def _setting_up(workflow: Workflow) -> Step | None:
             _("Add images"),
             reverse("review:foil_import", args=[uid]),
         )
-    known_url = url_or_none("review:foil_gold", workflow.campaign)
-    if known_url and not Gold.objects.filter(subject__workflow=workflow).exists():
+    if not Gold.objects.filter(subject__workflow=workflow).exists():
         return Step(
             _("No picture is known yet"),
             _("Without pictures whose answer is known, nothing tells who sees craters and who does not."),
             _("Make known pictures"),
-            known_url,
+            reverse("review:foil_gold", args=[uid]),
         )
     return None
 
