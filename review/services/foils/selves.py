@@ -1,17 +1,21 @@
 """Who judges: somebody signed in, or an anonymous visitor, who may turn out later to be somebody known."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from annotate.models import Participant, User
 from annotate.services.participants import participant_of
-from review.models import Classification, Judge, Showing, Subject
+from review.models import Classification, Judge, Subject
 from review.services.foils.known import Counts, counts_of
 from review.services.policies import triage
+
+# Counts of a judge that are those of their selves together.
+_ADDED = ("n_answers", "hits", "craters", "passes", "blanks", "effort", "known_of", "known_right")
 
 
 @dataclass(frozen=True)
@@ -91,59 +95,76 @@ def _merge(visitor: Participant, known: Participant) -> None:
 
 
 def _fold(earlier: Judge, known: Participant) -> None:
-    """One judge of two, in one workflow; subjects of both are settled anew."""
-    judge, is_new = Judge.objects.select_for_update(no_key=True).get_or_create(
-        workflow=earlier.workflow,
-        participant=known,
-        defaults={"consent": earlier.consent, "consented_at": earlier.consented_at},
+    """One judge of two, in one workflow; subjects that both have answered are settled anew.
+
+    It costs what the visitor has answered, however much the other has.
+    """
+    judge, _is_new = Judge.objects.select_for_update(no_key=True).get_or_create(
+        workflow=earlier.workflow, participant=known
     )
-    person = _person(known)
-    if is_new or judge.consented_at is None:
+    if judge.consented_at is None:
         judge.consent, judge.consented_at = earlier.consent, earlier.consented_at
     judge.passed_practice_at = judge.passed_practice_at or earlier.passed_practice_at
-    judge.effort += earlier.effort
-    judge.known_of += earlier.known_of
-    judge.known_right += earlier.known_right
+    for name in _ADDED:
+        setattr(judge, name, getattr(judge, name) + getattr(earlier, name))
     if earlier.today is not None and (judge.today is None or judge.today <= earlier.today):
         judge.n_today = earlier.n_today + (judge.n_today if judge.today == earlier.today else 0)
         judge.today = earlier.today
     if judge.quarantined_at is None:
         judge.quarantined_at = earlier.quarantined_at
         judge.quarantine_reasons = earlier.quarantine_reasons
+    twice = _given_twice(earlier, known)
+    _subtract(judge, twice)
     earlier.delete()
     judge.save()
-    recount(judge, person)
-    for subject in _answered_by_all(judge, person).select_for_update(no_key=True).order_by("pk"):
+    subjects = Subject.objects.filter(pk__in=[row.subject_id for row in twice])
+    for subject in subjects.select_for_update(no_key=True).order_by("pk"):
         triage.settle(subject)
+
+
+def _given_twice(earlier: Judge, known: Participant) -> list[Classification]:
+    """Where both have a standing answer to one subject: the later one, which counts no longer."""
+    visitor = earlier.participant_id
+    answered = Classification.objects.filter(
+        workflow_id=earlier.workflow_id, participant=visitor, round=0
+    ).values("subject")
+    first: dict[int, dict[bool, Classification]] = {}
+    for row in _standing(earlier, _person(known)).filter(subject__in=answered):
+        first.setdefault(row.subject_id, {}).setdefault(row.participant_id == visitor, row)
+    return [max(both.values(), key=lambda row: row.pk) for both in first.values() if len(both) == 2]
+
+
+def _subtract(judge: Judge, rows: list[Classification]) -> None:
+    judge.n_answers -= len(rows)
+    taught = _taught_by(rows)
+    for field in fields(Counts):
+        setattr(judge, field.name, getattr(judge, field.name) - getattr(taught, field.name))
 
 
 def recount(judge: Judge, person: Person) -> None:
     """Take a judge's answers and skill anew from the log, as their selves' standing answers give them."""
-    rows = (
+    first: dict[int, Classification] = {}
+    for row in _standing(judge, person):
+        first.setdefault(row.subject_id, row)
+    taught = _taught_by(first.values())
+    judge.n_answers = len(first)
+    for field in fields(Counts):
+        setattr(judge, field.name, getattr(taught, field.name))
+    judge.save(update_fields=["n_answers", *(field.name for field in fields(Counts))])
+
+
+def _standing(judge: Judge, person: Person) -> QuerySet[Classification]:
+    """The standing answers of all selves, in their order, without those of the test."""
+    return (
         Classification.objects.filter(workflow_id=judge.workflow_id, participant__in=person.pks, round=0)
         .exclude(subject__gold__is_practice=True)
         .standing()
         .select_related("subject__gold", "subject__picture")
         .order_by("pk")
     )
-    first: dict[int, Classification] = {}
-    for row in rows:
-        first.setdefault(row.subject_id, row)
-    counts = Counts()
-    for row in first.values():
-        if row.subject.stratum == Subject.Stratum.GOLD:
-            counts += counts_of(row.subject.gold, row.answer, row.payload)
-    judge.n_answers = len(first)
-    judge.hits, judge.craters = counts.hits, counts.craters
-    judge.passes, judge.blanks = counts.passes, counts.blanks
-    judge.save(update_fields=["n_answers", "hits", "craters", "passes", "blanks"])
 
 
-def _answered_by_all(judge: Judge, person: Person) -> QuerySet[Subject]:
-    """Subjects that were before more than one of the person's selves."""
-    newest = person.selves[-1]
-    others = [pk for pk in person.pks if pk != newest.pk]
-    twice = Q(pk__in=Showing.objects.filter(participant=newest).values("subject")) & Q(
-        pk__in=Showing.objects.filter(participant__in=others).values("subject")
-    )
-    return Subject.objects.filter(twice, workflow_id=judge.workflow_id).select_related(None)
+def _taught_by(rows: Iterable[Classification]) -> Counts:
+    """What answers to known subjects teach, all together."""
+    known_ones = (row for row in rows if row.subject.stratum == Subject.Stratum.GOLD)
+    return sum((counts_of(row.subject.gold, row.answer, row.payload) for row in known_ones), Counts())
