@@ -50,13 +50,26 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What people found in one picture.
+
+    Attributes:
+        discoverers: Pseudonyms of those who called it a crater, the earliest first.
+        places: Where they clicked, those most clicked first.
+    """
+
+    discoverers: list[str]
+    places: list[Place]
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One row of the list.
 
     Attributes:
         estimate: With its subject and picture at hand.
-        discoverers: Pseudonyms of those who called it a crater, the earliest first.
-        places: Where they clicked, those most clicked first.
+        discoverers: See Found.
+        places: See Found.
         confirmation: The newest one.
     """
 
@@ -114,11 +127,9 @@ def every(reckoning: Reckoning, wish: Wish) -> Iterator[Candidate]:
         after = _place_of(found[-1])
 
 
-def of_subject(subject: Subject, reckoning: Reckoning | None) -> Candidate | None:
-    """One subject's row; None where the newest reckoning has none."""
-    estimate = Estimate.objects.filter(reckoning=reckoning, subject=subject)
-    found = list(estimate.select_related("subject__picture", "subject__rule", "subject__workflow"))
-    return _told(subject.workflow, found)[0] if found else None
+def found_in(subject: Subject) -> Found:
+    """Who called one picture a crater, and where."""
+    return _found(subject.workflow, [subject])[subject.pk]
 
 
 def count(reckoning: Reckoning, wish: Wish) -> int:
@@ -223,13 +234,9 @@ def _after(listed: QuerySet[Estimate], after: str) -> QuerySet[Estimate]:
 
 
 def _told(workflow: Workflow, estimates: Sequence[Estimate]) -> list[Candidate]:
-    """With who found them, where, and what experts say: two statements for all of them."""
-    subjects = [estimate.subject_id for estimate in estimates]
-    calls: dict[int, dict[int, Classification]] = defaultdict(dict)
-    for call in calls_of(workflow, subjects).only("subject_id", "payload"):
-        calls[call.subject_id].setdefault(call.person, call)
-    people = {person for of_subject in calls.values() for person in of_subject}
-    pseudonyms = dict(Participant.objects.filter(pk__in=people).values_list("pk", "pseudonym"))
+    """With who found them, where, and what experts say: a few statements for all of them."""
+    subjects = [estimate.subject for estimate in estimates]
+    found = _found(workflow, subjects)
     confirmed = {
         one.subject_id: one
         for one in Confirmation.objects.filter(subject__in=subjects).select_related("by__user").order_by("pk")
@@ -237,12 +244,27 @@ def _told(workflow: Workflow, estimates: Sequence[Estimate]) -> list[Candidate]:
     return [
         Candidate(
             estimate,
-            discoverers=[pseudonyms[person] for person in calls[estimate.subject_id]],
-            places=_places(estimate.subject.picture, calls[estimate.subject_id]),
+            discoverers=found[estimate.subject_id].discoverers,
+            places=found[estimate.subject_id].places,
             confirmation=confirmed.get(estimate.subject_id),
         )
         for estimate in estimates
     ]
+
+
+def _found(workflow: Workflow, subjects: Sequence[Subject]) -> dict[int, Found]:
+    """Of each subject, by its key."""
+    calls: dict[int, dict[int, Classification]] = defaultdict(dict)
+    for call in calls_of(workflow, [subject.pk for subject in subjects]).only("subject_id", "payload"):
+        calls[call.subject_id].setdefault(call.person, call)
+    people = {person for of_subject in calls.values() for person in of_subject}
+    pseudonyms = dict(Participant.objects.filter(pk__in=people).values_list("pk", "pseudonym"))
+    return {
+        subject.pk: Found(
+            [pseudonyms[person] for person in calls[subject.pk]], _places(subject.picture, calls[subject.pk])
+        )
+        for subject in subjects
+    }
 
 
 def _places(picture: Picture, calls: dict[int, Classification]) -> list[Place]:

@@ -14,9 +14,8 @@ from annotate.access import me, roles_in
 from mlcore.errors import InvalidInput, TektiteError
 from review import access
 from review.forms.confirmation import ConfirmationForm
-from review.models import Classification, Confirmation, Subject
+from review.models import Classification, Confirmation, Estimate, Picture, Subject
 from review.services.foils import candidates, confirmation, gold, reckoning
-from review.services.foils.candidates import Candidate
 
 
 @require_http_methods(["GET", "POST"])
@@ -56,18 +55,19 @@ def _make_known(request: HttpRequest, kept: Confirmation) -> None:
 def _context(request: HttpRequest, subject: Subject) -> dict[str, object]:
     campaign, picture = subject.workflow.campaign, subject.picture
     newest = reckoning.newest(subject.workflow)
-    row = candidates.of_subject(subject, newest)
+    found = candidates.found_in(subject)
     votes = list(candidates.votes_of(subject))
     numbers = [frame.number for frame in picture.frames.all()]
     return {
         "campaign": campaign,
         "subject": subject,
         "picture": picture,
-        "row": row,
+        "estimate": Estimate.objects.filter(reckoning=newest, subject=subject).first(),
         "reckoning": newest,
         "votes": votes,
         "n_called": sum(vote.answer == Classification.Answer.CRATER for vote, _counts in votes),
-        "places": row.places if row else [],
+        "discoverers": found.discoverers,
+        "places": found.places,
         "clicks": _clicks(vote for vote, counts in votes if counts),
         "reach_px": candidates.reach_px(picture),
         "dot_px": max(picture.width_px, picture.height_px) / 160,
@@ -75,7 +75,7 @@ def _context(request: HttpRequest, subject: Subject) -> dict[str, object]:
         "confirmations": subject.confirmations.select_related("by__user").order_by("-pk"),
         "images": [reverse("review:foil_frame", args=[picture.uid, number]) for number in numbers],
         "may_confirm": bool(roles_in(request.user, campaign) & access.REVIEWERS),
-        "marked": _marked(row),
+        "marked": _marked(picture, subject.confirmations.order_by("-pk").first()),
     }
 
 
@@ -83,14 +83,12 @@ def _clicks(votes: Iterable[Classification]) -> list[dict[str, float]]:
     return [mark for vote in votes for mark in vote.payload.get("marks", [])]
 
 
-def _marked(row: Candidate | None) -> list[dict[str, object]]:
+def _marked(picture: Picture, newest: Confirmation | None) -> list[dict[str, object]]:
     """What the newest confirmation measured, with radii in pixels where the scale is known."""
-    if row is None or row.confirmation is None:
-        return []
-    scale = row.picture.nm_per_px
+    scale = picture.nm_per_px
     return [
         {**place, "radius_px": 500.0 * place["diameter_um"] / scale}
         if scale and place.get("diameter_um")
         else place
-        for place in row.confirmation.places
+        for place in (newest.places if newest else [])
     ]

@@ -155,7 +155,7 @@ def test_discoverers_are_pseudonyms_of_who_called_it_first_and_counts(
     call(one, Judge(workflow=triage, participant=visitor))
     call(one, nay, answer="nothing")
     call(one, ada, 31, 21)
-    row = candidates.of_subject(one, reckoning.newest(triage))
+    row = candidates.found_in(one)
     assert row.discoverers == [ada.participant.pseudonym]
     assert [place.n_people for place in row.places] == [1]
 
@@ -166,7 +166,7 @@ def test_the_consensus_place_is_in_the_middle_of_the_clicks(
     one = candidates_of_three[0]
     for name, x_px in (("ada", 28), ("bob", 30), ("eve", 34)):
         call(one, make_judge(name), x_px)
-    (place,) = candidates.of_subject(one, reckoning.newest(triage)).places
+    (place,) = candidates.found_in(one).places
     assert place.n_people == 3 and 28 < place.x_px < 34
 
 
