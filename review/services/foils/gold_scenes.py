@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from mlcore.errors import InvalidInput
 from mlcore.formats.pictures import Grey
 from mlcore.simulate import foil_gold
-from mlcore.simulate.foils import SHOWN, FoilParameters, Scene, draw_exposure, expose, make_scene
+from mlcore.simulate.foil_survey import FOCUS_PX, FOIL
+from mlcore.simulate.foils import SHOWN, Scene, draw_exposure, expose, make_scene
 from review.models import Picture, Workflow
 from review.services.foils import gold, gold_sources
 from review.services.foils.gold import Kind, Place
@@ -19,18 +20,22 @@ from review.services.foils.gold_sources import Made, place_of
 _SCENES = 60
 # Far from the seeds that campaigns' own scenes have: no known picture is one of the queue.
 _FIRST_SEED = 2**40
-# A focus series goes through the sharpest frame by steps of so much blur.
-_FOCUS_STEP_PX = 1.2
+# Mean number of pits where the survey's own will not do.
+_PITS = {Kind.LOOK_ALIKE: 1.5, Kind.BLANK: 0.0}
 
 
 def draw(workflow: Workflow, kind: Kind, seed: int, *, smallest_um: float) -> Made:
-    """A whole scene like one of the campaign's pictures: of its size, depth, scale and number of frames."""
+    """A whole scene as simulated surveys have them, of size, depth, scale and frames of one picture."""
     like = _model(workflow, seed)
     first = gold.frames_of(like)[0]
     um_per_px = (like.nm_per_px or foil_gold.USUAL_UM_PER_PX * 1000.0) / 1000.0
-    parameters = FoilParameters(width_px=like.width_px, height_px=like.height_px, um_per_px=um_per_px)
-    if kind == Kind.BLANK:
-        parameters = replace(parameters, pits=0.0)
+    parameters = replace(
+        FOIL,
+        width_px=like.width_px,
+        height_px=like.height_px,
+        um_per_px=um_per_px,
+        pits=_PITS.get(kind, FOIL.pits),
+    )
     families = [SHOWN[seed % len(SHOWN)]] if kind == Kind.CRATER else []
     room_um = min(like.width_px, like.height_px) * um_per_px / 4.0
     for scene_seed in range(_FIRST_SEED + seed * _SCENES, _FIRST_SEED + (seed + 1) * _SCENES):
@@ -54,12 +59,15 @@ def draw(workflow: Workflow, kind: Kind, seed: int, *, smallest_um: float) -> Ma
 
 def _exposed(scene: Scene, seed: int, n_frames: int, dtype: np.dtype[Any]) -> list[Grey]:
     exposure = draw_exposure(seed)
-    frames = []
-    for at in range(n_frames):
-        away = abs(at - n_frames // 2)
-        grey = expose(scene, replace(exposure, defocus_px=exposure.defocus_px + _FOCUS_STEP_PX * away), seed)
-        frames.append(grey if dtype == np.uint8 else grey.astype(np.uint16) * 257)
-    return frames
+    blurs_px = (
+        [exposure.defocus_px]
+        if n_frames == 1
+        else np.interp(
+            np.linspace(0.0, 1.0, n_frames), np.linspace(0.0, 1.0, len(FOCUS_PX)), FOCUS_PX
+        ).tolist()
+    )
+    greys = [expose(scene, replace(exposure, defocus_px=blur_px), seed) for blur_px in blurs_px]
+    return [grey if dtype == np.uint8 else grey.astype(np.uint16) * 257 for grey in greys]
 
 
 def _model(workflow: Workflow, seed: int) -> Picture:
