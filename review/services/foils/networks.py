@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 # When the key is gone, nobody can tell any more, not even whoever has the whole database.
 KEY_LIVES = timedelta(days=7)
-_KEY = "foil-network-key"
+KEY = "foil-network-key"
 _PREFIX = {4: 24, 6: 48}
 
 
@@ -21,7 +21,7 @@ def hash_of(address: str | None) -> str:
     """Sixteen letters for the block (/24, IPv6: /48) of an address; "" where there is none, or no Redis."""
     try:
         ip = ip_address(address or "")
-        key = cache.get_or_set(_KEY, lambda: secrets.token_hex(32), KEY_LIVES.total_seconds())
+        key = cache.get_or_set(KEY, lambda: secrets.token_hex(32), KEY_LIVES.total_seconds())
     except ValueError:
         return ""
     except RedisError as error:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.conf import LazySettings
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -18,7 +19,7 @@ from annotate.models import Campaign, Participant, User
 from annotate.services.participants import participant_of
 from review import access
 from review.models import Classification, Judge, Showing, Subject, Workflow
-from review.services.foils import rules, showings
+from review.services.foils import networks, rules, showings
 from review.services.foils import settings as triage_settings
 from tests.review.foils.browser import MARK, Browser, subject_of
 
@@ -531,3 +532,34 @@ def test_a_workflow_of_another_kind_is_no_triage(triage: Workflow, visitor: Brow
     rules.current(triage)
     Workflow.objects.update(policy=Workflow.Policy.CANDIDATES)
     assert visitor.client.get(visitor.url("")).status_code == 404
+
+
+def test_without_redis_nothing_is_counted_and_nothing_refused(
+    make_foil_subjects: Make, browser_of: BrowserOf, settings: LazySettings, caplog: pytest.LogCaptureFixture
+):
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+    make_foil_subjects(2)
+    browser = browser_of(None)
+    browser.start()
+    said = browser.answer(browser.next()["showings"][0])
+    assert (said["progress"]["answered"], said["progress"]["open"]) == (1, 1)
+    assert Showing.objects.first().network == ""
+    assert "Answers are not counted" in caplog.text
+    assert "Networks are not told apart" in caplog.text
+
+
+def test_of_a_network_only_a_hash_is_kept_whose_key_goes(make_foil_subjects: Make, browser_of: BrowserOf):
+    """The same block gives the same letters, until the key is gone."""
+    make_foil_subjects(1)
+    found = []
+    for address in ("198.51.100.7", "198.51.100.200", "198.51.101.7", "2001:db8:1:2::3", "2001:db8:1:9::9"):
+        browser = browser_of(None)
+        browser.client.defaults["REMOTE_ADDR"] = address
+        browser.start()
+        browser.next()
+        found.append(Showing.objects.latest("pk").network)
+    assert found[0] == found[1] != found[2]
+    assert found[3] == found[4] != found[0]
+    assert {len(letters) for letters in found} == {16}
+    cache.delete(networks.KEY)
+    assert networks.hash_of("198.51.100.7") != found[0]
