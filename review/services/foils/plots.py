@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 WIDTH, HEIGHT = 560.0, 280.0
-_ROUND = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)
+# Where the axis of completeness may begin, and how many lines its grid then has.
+_BEGINS = {0.0: 5, 0.5: 5, 0.8: 4, 0.9: 5, 0.95: 5, 0.98: 4}
 _STEPS = (0.5, 1, 2, 5, 10, 20, 50, 100)
 _FEWEST_TICKS = 3
 
@@ -50,7 +51,8 @@ def votes_against_completeness(points: list[dict[str, Any]]) -> Curve | None:
         return None
     most = max(point["votes"]["high"] for point in told) * 1.08
     worst = min(point["completeness"]["low"] for point in told)
-    least = max(value for value in _ROUND if value <= worst)
+    least = max(value for value in _BEGINS if value <= worst)
+    n_lines = _BEGINS[least]
 
     def x(votes: float) -> float:
         return round(votes / most * WIDTH, 1)
@@ -77,6 +79,7 @@ def votes_against_completeness(points: list[dict[str, Any]]) -> Curve | None:
         line="M" + "L".join(f"{dot.x} {dot.y}" for dot in dots),
         across=[Tick(x(step * n), f"{step * n:g}") for n in range(int(most / step) + 1)],
         upwards=[
-            Tick(y(share), f"{share:.4g}") for share in (least + (1.0 - least) * n / 4 for n in range(5))
+            Tick(y(share), f"{share:.4g}")
+            for share in (least + (1.0 - least) * n / n_lines for n in range(n_lines + 1))
         ],
     )

@@ -22,13 +22,12 @@ def apply_rule(errand: Errand, tell: Progress) -> dict[str, object]:
     The question is {"rule": its number, "opens_again": bool}.
     """
     version = errand.workflow.rules.get(number=errand.question["rule"])
-    due = []
-    for tallies in judged(errand.workflow, version.rule):
-        became = tallies.under(version.rule)
-        goes = (tallies.outcome == "") & (became != "")
-        if errand.question["opens_again"]:
-            goes |= (tallies.outcome != "") & (became != tallies.outcome)
-        due += tallies.pk[goes].tolist()
+    tallies = judged(errand.workflow, version.rule)
+    became = tallies.under(version.rule)
+    goes = (tallies.outcome == "") & (became != "")
+    if errand.question["opens_again"]:
+        goes |= (tallies.outcome != "") & (became != tallies.outcome)
+    due = tallies.pk[goes].tolist()
     if errand.question["opens_again"]:
         due += (
             _retired(errand.workflow).filter(n_votes__lt=version.rule.min_votes).values_list("pk", flat=True)

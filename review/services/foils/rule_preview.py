@@ -4,7 +4,6 @@ The tallies are those that the subjects have; a rule with another idea of practi
 anew where it decides.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +15,22 @@ from mlcore.consensus.answers.stopping import Outcome, StoppingRule, outcomes
 from mlcore.consensus.answers.swap import log_odds, probability
 from mlcore.consensus.answers.votes import CRATER, NOTHING, Votes, record
 from review.models import Gold, Subject, Workflow
-from review.services.foils import rules, settings
+from review.services.foils import log, rules, settings
 
-CHUNK = 50_000
 MOST_RISKY = 10
 # Of the order in which votes on known subjects are asked for: the same rule shows the same numbers.
 _SEED = 1
 
+_OUTCOMES = [outcome.value for outcome in Outcome]
+
+# Column "outcome": 0 of open subjects, else its place in _OUTCOMES, from 1. Where a lead has asked for more
+# answers than there are, no rule retires the subject yet.
+_JUDGED = """
+SELECT id, log_odds, n_votes::int2, n_cannot_tell::int2, n_practised::int2,
+    coalesce(array_position(%s::text[], outcome::text), 0)::int2
+FROM review_subject
+WHERE workflow_id = %s AND picture_id IS NOT NULL AND stratum <> 'gold' AND n_votes >= greatest(wanted, %s)
+"""
 # Standing answers to known subjects by those whose answers count; of several selves the first one's.
 _KNOWN = """
 SELECT DISTINCT ON (subject_id, person) subject_id, person, answer, is_crater, score, origin
@@ -131,51 +139,36 @@ class Preview:
 
 def preview(workflow: Workflow, rule: StoppingRule) -> Preview:
     """What the rule would do with the tallies as they are."""
-    retires, opens_again, becomes_other = dict.fromkeys(Outcome, 0), 0, 0
-    dropped: list[tuple[float, int]] = []
-    for tallies in judged(workflow, rule):
-        became, is_open = tallies.under(rule), tallies.outcome == ""
-        for outcome in Outcome:
-            retires[outcome] += int((is_open & (became == outcome.value)).sum())
-        opens_again += int((~is_open & (became == "")).sum())
-        becomes_other += int((~is_open & (became != "") & (became != tallies.outcome)).sum())
-        goes = is_open & (became == Outcome.NOTHING.value)
-        dropped += zip(tallies.log_odds[goes].tolist(), tallies.pk[goes].tolist(), strict=True)
-        dropped = sorted(dropped, reverse=True)[:MOST_RISKY]
+    tallies = judged(workflow, rule)
+    became, is_open = tallies.under(rule), tallies.outcome == ""
     queue = Subject.objects.filter(workflow=workflow, outcome="").exclude(stratum=Subject.Stratum.GOLD)
     return Preview(
         open=queue.count(),
-        retires=retires,
-        # With too few answers for the rule a retired subject has not come to `judged`.
-        opens_again=opens_again + _retired_too_early(workflow, rule),
-        becomes_other=becomes_other,
+        retires={outcome: int((is_open & (became == outcome.value)).sum()) for outcome in Outcome},
+        # With too few answers for the rule a retired subject is not among those judged.
+        opens_again=int((~is_open & (became == "")).sum()) + _retired_too_early(workflow, rule),
+        becomes_other=int((~is_open & (became != "") & (became != tallies.outcome)).sum()),
         gold=_of_gold(workflow, rule),
-        riskiest=_riskiest(dropped),
+        riskiest=_riskiest(tallies, is_open & (became == Outcome.NOTHING.value)),
     )
 
 
-def judged(workflow: Workflow, rule: StoppingRule) -> Iterator[Tallies]:
-    """Those with enough answers for the rule to say anything, in chunks; the known ones left out."""
+def judged(workflow: Workflow, rule: StoppingRule) -> Tallies:
+    """Those with enough answers for the rule to say anything; the known ones left out."""
+    found = log.rows(
+        _JUDGED,
+        [_OUTCOMES, workflow.pk, rule.min_votes],
+        pk="int8",
+        log_odds="float8",
+        votes="int2",
+        cannot_tell="int2",
+        practised="int2",
+        outcome="int2",
+    )
+    found["outcome"] = np.array(["", *_OUTCOMES])[found["outcome"]]
+    tallies = Tallies(**found)
     counts_anew = rules.current(workflow).rule.practised_after != rule.practised_after
-    rows = (
-        Subject.objects.filter(workflow=workflow, n_votes__gte=rule.min_votes)
-        .exclude(stratum=Subject.Stratum.GOLD)
-        .order_by("pk")
-        .values_list("pk", "log_odds", "n_votes", "n_cannot_tell", "n_practised", "outcome", "wanted")
-    )
-    last = 0
-    while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
-        last = chunk[-1][0]
-        # A lead has asked for more answers than these, so no rule retires it yet.
-        chunk = [row for row in chunk if row[2] >= row[6]]
-        if not chunk:
-            continue
-        pk, odds, votes, cannot_tell, practised, outcome, _wanted = zip(*chunk, strict=True)
-        tallies = Tallies(
-            *(np.array(pk), np.array(odds, dtype=float), np.array(votes)),
-            *(np.array(cannot_tell), np.array(practised), np.array(outcome, dtype="<U16")),
-        )
-        yield _practised_anew(tallies, rule) if counts_anew else tallies
+    return _practised_anew(tallies, rule) if counts_anew else tallies
 
 
 def _practised_anew(tallies: Tallies, rule: StoppingRule) -> Tallies:
@@ -244,6 +237,9 @@ def _origin_row(label: str, is_crater: NDArray[np.bool_], became: NDArray[np.str
     )
 
 
-def _riskiest(dropped: list[tuple[float, int]]) -> list[Risky]:
-    subjects = Subject.objects.select_related("picture").in_bulk([pk for _, pk in dropped])
-    return [Risky(subjects[pk], probability(odds)) for odds, pk in dropped]
+def _riskiest(tallies: Tallies, goes: NDArray[np.bool_]) -> list[Risky]:
+    at = np.flatnonzero(goes)
+    at = at[np.argsort(-tallies.log_odds[at], kind="stable")][:MOST_RISKY]
+    subjects = Subject.objects.select_related("picture").in_bulk(tallies.pk[at].tolist())
+    pairs = zip(tallies.pk[at].tolist(), tallies.log_odds[at].tolist(), strict=True)
+    return [Risky(subjects[pk], probability(odds)) for pk, odds in pairs]
