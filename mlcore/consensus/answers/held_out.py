@@ -143,7 +143,8 @@ def hold_out(
 def says(confusion: Floats) -> Floats:
     """What each answer of each person says: log-likelihood ratios of a crater.
 
-    Nobody is believed upside down, and no answer moves the odds more than twentyfold.
+    Nobody is believed upside down, and no answer moves the odds more than twentyfold. "Cannot tell" says
+    nothing: it is said of bad images, of which there are none among the known ones.
 
     Args:
         confusion: Shape (..., classes, answers).
@@ -154,7 +155,7 @@ def says(confusion: Floats) -> Floats:
     ratio = np.log(confusion[..., CRATER, :]) - np.log(confusion[..., NOTHING, :])
     ratio[..., CRATER] = np.clip(ratio[..., CRATER], 0.0, MAX_STEP)
     ratio[..., NOTHING] = np.clip(ratio[..., NOTHING], -MAX_STEP, 0.0)
-    ratio[..., CANNOT_TELL] = np.clip(ratio[..., CANNOT_TELL], -MAX_STEP, MAX_STEP)
+    ratio[..., CANNOT_TELL] = 0.0
     return np.asarray(ratio, dtype=np.float64)
 
 

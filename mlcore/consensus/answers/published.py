@@ -22,7 +22,17 @@ from mlcore.consensus.answers.held_out import (
     stop,
 )
 from mlcore.consensus.answers.stopping import StoppingRule
-from mlcore.consensus.answers.votes import CRATER, N_ANSWERS, Floats, Ints, Record, Votes, order, record
+from mlcore.consensus.answers.votes import (
+    CANNOT_TELL,
+    CRATER,
+    N_ANSWERS,
+    Floats,
+    Ints,
+    Record,
+    Votes,
+    order,
+    record,
+)
 from mlcore.metrics.calibration import Calibration, fit_platt
 
 DRAWS = 200
@@ -124,12 +134,17 @@ class _Estimates:
             return
         at, first = np.unique(votes.subject, return_index=True)
         self.n_votes[at] = np.diff(first, append=len(votes.subject))
-        told = self.prior[at] + _calibrated(calibration, evidence_of(votes, account.confusion)[at])
-        low, high = _tails(votes, first, _drawn(votes, account, random))
-        self.middle[at] = told
+        says_something = np.bincount(votes.subject[votes.answer != CANNOT_TELL], minlength=len(self.prior))
+        evidence = evidence_of(votes, account.confusion)[at]
         # Draws lie about the middle and not around it where judges are hardly known.
-        self.low[at] = np.minimum(told, self.prior[at] + _calibrated(calibration, low))
-        self.high[at] = np.maximum(told, self.prior[at] + _calibrated(calibration, high))
+        low, high = _tails(votes, first, _drawn(votes, account, random))
+        for odds, told in (
+            (self.middle, evidence),
+            (self.low, np.minimum(low, evidence)),
+            (self.high, np.maximum(high, evidence)),
+        ):
+            # Where nobody can tell there is nothing to calibrate.
+            odds[at] = self.prior[at] + np.where(says_something[at] > 0, _calibrated(calibration, told), 0.0)
 
 
 def _drawn(votes: Votes, account: Account, random: np.random.Generator) -> Floats:

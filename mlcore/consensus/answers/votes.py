@@ -23,6 +23,8 @@ Bits = NDArray[np.uint64]
 # Classes, and the answers that name them; the third answer names none.
 CRATER, NOTHING, CANNOT_TELL = range(3)
 N_ANSWERS = 3
+# Of the way in which votes are reckoned: with another one the same votes are another input.
+_EDITION = 1
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def _mix(values: Bits) -> Bits:
 
 def _sha256(votes: Votes, rule: StoppingRule) -> str:
     sizes = [len(votes.key), votes.n_people, len(votes.subject)]
-    found = hashlib.sha256(json.dumps([sizes, rule.to_json()], sort_keys=True).encode())
+    found = hashlib.sha256(json.dumps([_EDITION, sizes, rule.to_json()], sort_keys=True).encode())
     for column, kind in (
         (votes.key, "<i8"),
         (votes.prior_log_odds, "<f8"),

@@ -131,8 +131,8 @@ def test_the_probability_is_prior_and_calibrated_evidence_as_written_out():
             if s != subject:
                 continue
             step = math.log(confusion[person, CRATER, answer] / confusion[person, NOTHING, answer])
-            least = {CRATER: 0.0, NOTHING: -MAX_STEP, CANNOT_TELL: -MAX_STEP}[answer]
-            most = {CRATER: MAX_STEP, NOTHING: 0.0, CANNOT_TELL: MAX_STEP}[answer]
+            least = {CRATER: 0.0, NOTHING: -MAX_STEP, CANNOT_TELL: 0.0}[answer]
+            most = {CRATER: MAX_STEP, NOTHING: 0.0, CANNOT_TELL: 0.0}[answer]
             total += min(most, max(least, step))
         odds = ODDS + found.calibration.intercept + found.calibration.slope * total
         assert found.probability[subject] == pytest.approx(1.0 / (1.0 + math.exp(-odds)), abs=1e-4)
@@ -270,6 +270,16 @@ def test_what_nobody_has_answered_has_no_probability():
     fewer = replace(votes, subject=votes.subject[keep], person=votes.person[keep], answer=votes.answer[keep])
     found = publish(fewer, RULE)
     assert np.isnan(found.probability[200]) and found.n_votes[200] == 0
+
+
+@pytest.mark.parametrize("n_known", [0, 80])
+def test_where_nobody_can_tell_the_prior_stands(n_known: int):
+    votes, _ = made(n_known=n_known)
+    answer = np.where(votes.subject == 100, CANNOT_TELL, votes.answer)
+    found = publish(replace(votes, answer=answer), RULE)
+    assert found.probability[100] == pytest.approx(0.1)
+    assert found.low[100] == found.high[100] == found.probability[100]
+    assert (found.calibration is None) == (n_known == 0)
 
 
 def test_no_votes_at_all():
