@@ -33,12 +33,15 @@ def add_picture(
 ) -> tuple[Picture, bool]:
     """Keep a picture of one or more frames of one size; what the campaign has already stays as it is.
 
+    But for its files: what a power cut or a disk has lost of them is written anew.
+
     Returns:
         The picture, and whether it is new.
     """
     hashes = [Pixels(pixels, 0).sha256 for pixels in frames]
     sha256 = hashlib.sha256("".join(hashes).encode()).hexdigest() if len(hashes) > 1 else hashes[0]
     if known := Picture.objects.filter(campaign=campaign, sha256=sha256).first():
+        _restore(known, frames)
         return known, False
     files = [_write(campaign, sha256, number, pixels) for number, pixels in enumerate(frames)]
     height_px, width_px = frames[0].shape
@@ -74,6 +77,20 @@ def add_picture(
                 )
             )
     return picture, is_new
+
+
+def _restore(picture: Picture, frames: Sequence[Grey]) -> None:
+    for frame, pixels in zip(picture.frames.all(), frames, strict=False):
+        if not all(map(_is_there, (frame.path, frame.shown_path, frame.thumbnail_path))):
+            _write(picture.campaign, picture.sha256, frame.number, pixels)
+
+
+def _is_there(path: str) -> bool:
+    """Also not emptied: a file whose bytes were not on the disk yet when the power failed has none."""
+    try:
+        return file_of(path).stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _write(campaign: Campaign, sha256: str, number: int, pixels: Grey) -> tuple[str, str, str]:

@@ -152,6 +152,17 @@ def test_what_is_there_already_is_not_taken_twice(foils: Campaign) -> None:
     assert Picture.objects.count() == 4
 
 
+def test_bringing_pictures_again_restores_lost_files(foils: Campaign) -> None:
+    bring(foils, THREE)
+    frames = [picture.frames.get() for picture in Picture.objects.order_by("name")]
+    kept = file_of(frames[0].path).read_bytes()
+    file_of(frames[0].path).unlink()
+    file_of(frames[1].thumbnail_path).write_bytes(b"")
+    assert counts(bring(foils, THREE)) == (3, 3, 0, 3, 0)
+    assert file_of(frames[0].path).read_bytes() == kept
+    assert file_of(frames[1].thumbnail_path).stat().st_size > 0
+
+
 def test_what_lies_beside_images_is_passed_over(foils: Campaign) -> None:
     beside = {"notes.txt": b"Tuesday", "a.xml": b"<a/>", ".DS_Store": b"x", "__MACOSX/a.tif": b"x"}
     batch = bring(foils, {"all.zip": zipped({**THREE, **beside, "image.txt": image(7)})})
