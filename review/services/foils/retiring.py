@@ -1,5 +1,7 @@
 """Subjects that leave the queue or come back because of what a lead did; each step is a row that says why."""
 
+from collections import Counter
+
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -11,7 +13,7 @@ from review.services.foils.errands import Progress
 from review.services.foils.rule_preview import judged
 from review.services.policies import triage
 
-# A worker tells its progress after so many subjects, each settled in a transaction of its own.
+# So many subjects are settled in one transaction: whoever answers one of them meanwhile waits for its end.
 CHUNK = 200
 MOST_FURTHER = 100
 
@@ -39,24 +41,21 @@ def settle_all(
     workflow: Workflow, subjects: list[int], tell: Progress, *, is_by_new_rule: bool = False
 ) -> dict[str, object]:
     """Settle each subject anew (see triage.settle); how many changed, by what they became ("" for open)."""
-    changed: dict[str, int] = {}
+    changed: Counter[str] = Counter()
     tell(0, len(subjects))
     for done in range(0, len(subjects), CHUNK):
-        for pk in subjects[done : done + CHUNK]:
-            became = _settle(workflow, pk, is_by_new_rule)
-            if became is not None:
-                changed[became] = changed.get(became, 0) + 1
+        changed.update(_settle(workflow, subjects[done : done + CHUNK], is_by_new_rule))
         tell(min(done + CHUNK, len(subjects)), len(subjects))
-    return {"looked_at": len(subjects), "changed": changed}
+    return {"looked_at": len(subjects), "changed": dict(changed)}
 
 
 @transaction.atomic
-def _settle(workflow: Workflow, pk: int, is_by_new_rule: bool) -> str | None:
-    """The new outcome where it is another one."""
-    subject = Subject.objects.select_for_update(no_key=True).get(pk=pk)
-    subject.workflow, before = workflow, subject.outcome
-    triage.settle(subject, is_by_new_rule=is_by_new_rule)
-    return None if subject.outcome == before else subject.outcome
+def _settle(workflow: Workflow, pks: list[int], is_by_new_rule: bool) -> list[str]:
+    """The new outcomes, where they are other ones."""
+    unknown = Subject.objects.exclude(stratum=Subject.Stratum.GOLD).filter(pk__in=pks).order_by("pk")
+    subjects = list(unknown.select_for_update(no_key=True))
+    steps = triage.settle_all(workflow, subjects, is_by_new_rule=is_by_new_rule)
+    return [step.outcome for step in steps]
 
 
 @transaction.atomic

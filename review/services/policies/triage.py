@@ -9,12 +9,12 @@ A person's several selves count once on a subject, by the first of their answers
 never retires; answers to it say how well their givers see.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any
 
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -25,7 +25,7 @@ from mlcore.consensus.answers.stopping import Outcome, StoppingRule, Tally
 from mlcore.consensus.answers.stopping import outcome as outcome_by
 from mlcore.consensus.answers.swap import evidence, probability
 from mlcore.errors import InvalidInput
-from review.models import Classification, Gold, Judge, Retirement, RuleVersion, Subject
+from review.models import Classification, Gold, Judge, Retirement, RuleVersion, Subject, Workflow
 from review.services.foils.ground import Ground, ground_of
 from review.services.foils.known import Counts, counts_of, is_right
 from review.services.policies.change import Change
@@ -35,6 +35,9 @@ ANSWERS = (Answer.CRATER, Answer.NOTHING, Answer.CANNOT_TELL)
 MOST_MARKS = 20
 # Effort: one for each subject judged, and so many more for a known crater found where the giver was told.
 EFFORT_OF_A_FIND = 5
+# What an answer changes of its subject, and what changes besides where it leaves the queue or comes back.
+_WEIGHED = ("n_answers", "log_odds", "n_votes", "n_cannot_tell", "n_practised")
+_MOVED = ("outcome", "rule", "retired_at", "retired_because")
 
 
 @dataclass(frozen=True)
@@ -82,27 +85,34 @@ def settle(subject: Subject, change: Change | None = None, *, is_by_new_rule: bo
     if subject.stratum == Subject.Stratum.GOLD:
         subject.save(update_fields=["n_answers"])
         return
-    judges = _judges(subject, votes)
-    ground = ground_of(subject.workflow)
-    tally = tally_of(subject, votes, judges, ground)
-    subject.log_odds, subject.n_votes = tally.log_odds, tally.votes
-    subject.n_cannot_tell, subject.n_practised = tally.cannot_tell, tally.practised
-    became = _outcome(subject, tally, ground, is_by_new_rule)
-    if (became or "") != subject.outcome:
-        _move(subject, became, tally, ground.version)
-    subject.save(
-        update_fields=[
-            "n_answers",
-            "log_odds",
-            "n_votes",
-            "n_cannot_tell",
-            "n_practised",
-            "outcome",
-            "rule",
-            "retired_at",
-            "retired_because",
-        ]
-    )
+    judges = _judges(subject.workflow, votes)
+    moved = _weigh(subject, votes, judges, ground_of(subject.workflow), is_by_new_rule)
+    subject.save(update_fields=[*_WEIGHED, *(_MOVED if moved else ())])
+    if moved:
+        moved.save()
+
+
+def settle_all(
+    workflow: Workflow, subjects: Sequence[Subject], *, is_by_new_rule: bool = False
+) -> list[Retirement]:
+    """As settle, of many subjects at once, none of them known; the steps that they have made.
+
+    A dozen statements for all of them, where settle takes as many for each.
+    """
+    ground = ground_of(workflow)
+    given = Classification.objects.filter(workflow=workflow, subject__in=subjects, round=0)
+    votes = _counting(given)
+    judges = _judges(workflow, [vote for some in votes.values() for vote in some])
+    steps = []
+    for subject in subjects:
+        own = votes.get(subject.pk, [])
+        subject.n_answers = len(own)
+        if moved := _weigh(subject, own, judges, ground, is_by_new_rule):
+            steps.append(moved)
+    moved_ones = {step.subject_id for step in steps}
+    Subject.objects.bulk_update([one for one in subjects if one.pk in moved_ones], [*_WEIGHED, *_MOVED])
+    Subject.objects.bulk_update([one for one in subjects if one.pk not in moved_ones], _WEIGHED)
+    return Retirement.objects.bulk_create(steps)
 
 
 def counting(subject: Subject, *, by: int | None = None) -> list[Vote]:
@@ -113,13 +123,34 @@ def counting(subject: Subject, *, by: int | None = None) -> list[Vote]:
     given = Classification.objects.filter(workflow_id=subject.workflow_id, subject=subject, round=0)
     if by is not None:
         given = given.filter(Q(participant=by) | Q(participant__merged_into=by))
+    return _counting(given).get(subject.pk, [])
+
+
+def _counting(given: QuerySet[Classification]) -> dict[int, list[Vote]]:
+    """By subject, what stands of some answers."""
     rows = (
         given.standing()
         .annotate(person=Coalesce("participant__merged_into", "participant"))
         .order_by("pk")
-        .values_list("pk", "person", "participant", "answer", "payload")
+        .values_list("subject", "pk", "person", "participant", "answer", "payload")
     )
-    return _first_of_each(Vote(*row) for row in rows)
+    by_subject: dict[int, list[Vote]] = {}
+    for subject, *vote in rows:
+        by_subject.setdefault(subject, []).append(Vote(*vote))
+    return {subject: _first_of_each(votes) for subject, votes in by_subject.items()}
+
+
+def _weigh(
+    subject: Subject, votes: list[Vote], judges: dict[int, Judge], ground: Ground, is_by_new_rule: bool
+) -> Retirement | None:
+    """Take tally and outcome anew, unsaved; the step out of the queue or back into it, unsaved too."""
+    tally = tally_of(subject, votes, judges, ground)
+    subject.log_odds, subject.n_votes = tally.log_odds, tally.votes
+    subject.n_cannot_tell, subject.n_practised = tally.cannot_tell, tally.practised
+    became = _outcome(subject, tally, ground, is_by_new_rule)
+    if (became or "") == subject.outcome:
+        return None
+    return _moved(subject, became, tally, ground.version)
 
 
 def tally_of(subject: Subject, votes: Iterable[Vote], judges: dict[int, Judge], ground: Ground) -> Tally:
@@ -189,20 +220,20 @@ def _first_of_each(votes: Iterable[Vote]) -> list[Vote]:
     return list(first.values())
 
 
-def _judges(subject: Subject, votes: list[Vote]) -> dict[int, Judge]:
-    people = [vote.person for vote in votes]
-    judges = Judge.objects.filter(workflow_id=subject.workflow_id, participant__in=people)
+def _judges(workflow: Workflow, votes: Iterable[Vote]) -> dict[int, Judge]:
+    people = {vote.person for vote in votes}
+    judges = Judge.objects.filter(workflow=workflow, participant__in=people)
     return {judge.participant_id: judge for judge in judges}
 
 
-def _move(subject: Subject, became: Outcome | None, tally: Tally, version: RuleVersion) -> None:
-    """Out of the queue, back into it, or from one outcome to another; each step is a row."""
+def _moved(subject: Subject, became: Outcome | None, tally: Tally, version: RuleVersion) -> Retirement:
+    """Out of the queue, back into it, or from one outcome to another, unsaved; each step is a row."""
     sentence = why(version, became, tally)
     subject.outcome = became.value if became else ""
     subject.rule = version if became else None
     subject.retired_at = timezone.now() if became else None
     subject.retired_because = sentence[:200] if became else ""
-    Retirement.objects.create(
+    return Retirement(
         subject=subject,
         step=Retirement.Step.RETIRED if became else Retirement.Step.REOPENED,
         outcome=subject.outcome,
@@ -219,7 +250,7 @@ def _settle_known(subject: Subject, change: Change) -> None:
     votes = counting(subject, by=_giver(change))
     grown = _credit(subject, change, votes)
     # Asked as for any other picture and not needed: how long an answer takes must not tell them apart.
-    _judges(subject, votes)
+    _judges(subject.workflow, votes)
     ground_of(subject.workflow)
     subject.n_answers = max(0, subject.n_answers + grown)
     subject.save(update_fields=["n_answers"])
