@@ -5,7 +5,7 @@ Each test asks the judging API as a browser does and sorts what came by what onl
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -111,14 +111,17 @@ def by_stratum(seen: list[tuple[str, Any]]) -> dict[str, set[Any]]:
     return found
 
 
-def walk(visitor: Visitor, n: int) -> list[dict[str, Any]]:
-    """The first n showings, each answered."""
-    seen = []
-    for _at in range(n):
+def walk(visitor: Visitor, least: int) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Showings one by one until so many of each kind came: kind, how many of it before, and the showing.
+
+    Whoever walks answers each. Which kind comes is drawn by lot; there are enough pictures of both.
+    """
+    n_seen = {GOLD: 0, QUEUE: 0}
+    while min(n_seen.values()) < least:
         showing = visitor.next()[0]
-        seen.append(showing)
-        assert visitor.answer(showing).status_code == 201
-    return seen
+        stratum = stratum_of(showing)
+        yield stratum, n_seen[stratum], showing
+        n_seen[stratum] += 1
 
 
 @pytest.mark.parametrize(("bits", "n_frames"), [(8, 1), (16, 2)])
@@ -129,8 +132,7 @@ def test_nothing_sent_before_the_answer_tells_them_apart(
     triage_settings.change(workflow=workflow, feedback_share=1.0)
     visitor = Visitor(workflow)
     sent: list[tuple[str, Any]] = []
-    for showing in walk(visitor, 14):
-        stratum = stratum_of(showing)
+    for stratum, _n, showing in walk(visitor, 4):
         assert UUID(showing["uid"]).version == 4
         sent.append(
             (stratum, ("showing", repr(shape_of(showing)), showing["width_px"], showing["nm_per_px"]))
@@ -146,6 +148,7 @@ def test_nothing_sent_before_the_answer_tells_them_apart(
             sent.append((stratum, ("image", repr(about))))
             assert not image.getexif()
             assert b"secret" not in content
+        assert visitor.answer(showing).status_code == 201
     found = by_stratum(sent)
     assert found[GOLD] == found[QUEUE]
 
@@ -170,7 +173,8 @@ def test_the_order_of_identifiers_says_nothing(survey: Callable[..., Workflow]):
     """Random in every bit that is free: neither sorted by time nor by kind."""
     workflow = survey(24, craters=6)
     visitor = Visitor(workflow)
-    walk(visitor, 16)
+    for _stratum, _n, showing in walk(visitor, 5):
+        visitor.answer(showing)
     shown = list(Showing.objects.order_by("pk").values_list("uid", flat=True))
     firsts = [uid.int >> 64 for uid in shown]
     assert firsts != sorted(firsts)
@@ -191,17 +195,15 @@ def kinds_of(queries: CaptureQueriesContext) -> tuple[str, ...]:
 
 def test_the_database_is_asked_the_same_whichever_kind_it_is(survey: Callable[..., Workflow]):
     """Statements of an answer, of what is handed out after it, and of its picture: nothing to be timed."""
-    workflow = survey(50, craters=8, look_alikes=4, blanks=4)
+    workflow = survey(40, craters=6, look_alikes=3, blanks=3)
     triage_settings.change(workflow=workflow, feedback_share=0.0)
     visitor = Visitor(workflow)
     asked: list[tuple[str, Any]] = []
-    for at in range(30):
-        showing = visitor.next()[0]
-        stratum = stratum_of(showing)
+    for stratum, n, showing in walk(visitor, 4):
         with CaptureQueriesContext(connection) as queries:
             b"".join(visitor.client.get(showing["frames"][0]["url"]))
         asked.append((stratum, ("frame", kinds_of(queries))))
-        said = ("nothing", "crater", "cannot_tell")[at % 3]
+        said = ("nothing", "crater", "cannot_tell")[n % 3]
         with CaptureQueriesContext(connection) as queries:
             assert visitor.answer(showing, said).status_code == 201
         asked.append((stratum, (said, kinds_of(queries))))
