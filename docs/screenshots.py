@@ -1,10 +1,11 @@
-"""Take the README's picture of the label page anew, from the synthetic demonstration.
+"""Take the README's pictures of the label and triage pages anew, from the synthetic demonstration.
 
 While bin/run runs, after bin/test has installed what tests need:
 
     .venv/bin/python -m docs.screenshots http://127.0.0.1:8000 var/sign-ins.txt
 
-The annotator of the demonstration draws the true craters of a tile, and takes them back afterwards.
+The annotator of the demonstration draws the true craters of a tile, and takes them back afterwards. A visitor
+goes through the test before judging until a picture comes again whose crater they were told of.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import csv
 import json
 import re
 import shutil
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,9 +24,11 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from mlcore.raster.grid import Grid
 
-TARGET = Path(__file__).parent / "img" / "label.png"
+LABEL, TRIAGE = (Path(__file__).parent / "img" / name for name in ("label.png", "triage.png"))
 WHO = "annotator1"
 TRUTH = "Truth of the synthetic region"
+# A crater that can be seen well, with the ring around it.
+WIDE_PX = 60
 VIEWPORT = {"width": 1440, "height": 900}
 # Besides the greys of the terrain; less apart than this the three channels make a grey.
 COLOURS, HOW_GREY = 140, 6
@@ -44,7 +48,9 @@ def main() -> None:
         )
         page = browser.new_page(base_url=arguments.address, viewport=VIEWPORT)
         sign_in(page, password)
-        save(picture_of_label_page(page))
+        save(picture_of_label_page(page), LABEL)
+        visitor = browser.new_page(base_url=arguments.address, viewport=VIEWPORT)
+        save(picture_of_triage_page(visitor), TRIAGE)
         browser.close()
 
 
@@ -75,6 +81,38 @@ def picture_of_label_page(page: Page) -> bytes:
         page.keyboard.press("Control+z")
         wait_until_saved(page)
     return picture
+
+
+def picture_of_triage_page(page: Page) -> bytes:
+    """A known picture of the test, come round again, with its crater marked."""
+    page.goto("/")
+    page.get_by_role("link", name="Find craters").first.click()
+    page.get_by_role("button", name="I agree, begin").click()
+    page.get_by_role("button", name="Skip").click()
+    told: dict[str, tuple[float, float]] = {}
+    image = page.locator("#foil-sheet img").first
+    while True:
+        expect(page.locator('main[data-mode="asking"]')).to_be_visible()
+        pixels = sha256(page.locator("#foil-sheet").screenshot()).hexdigest()
+        if pixels in told:
+            box = image.bounding_box()
+            x, y = told[pixels]
+            page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+            page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 80)
+            expect(page.locator("#foil-marks .mine")).to_have_count(1)
+            return page.screenshot()
+        # Never right on a crater, so that the test goes on; what is told is kept.
+        page.get_by_role("button", name="Cannot tell").click()
+        expect(page.locator("#told")).to_be_visible()
+        place = page.locator("#foil-marks .place").first
+        if place.is_visible() and (ring := place.bounding_box()) and ring["width"] > WIDE_PX:
+            box = image.bounding_box()
+            told[pixels] = (
+                (ring["x"] + ring["width"] / 2 - box["x"]) / box["width"],
+                (ring["y"] + ring["height"] / 2 - box["y"]) / box["height"],
+            )
+        page.wait_for_timeout(500)
+        page.keyboard.press("Enter")
 
 
 def truth(page: Page) -> list[dict[str, str]]:
@@ -131,7 +169,7 @@ def screen(page: Page, config: dict[str, Any], x_px: float, y_px: float) -> tupl
     )
 
 
-def save(picture: bytes) -> None:
+def save(picture: bytes, target: Path) -> None:
     """In 256 colours: most of them the greys of the terrain, the rest chosen from what is coloured."""
     image = Image.open(BytesIO(picture)).convert("RGB")
     pixels = np.asarray(image).reshape(-1, 3)
@@ -140,8 +178,8 @@ def save(picture: bytes) -> None:
     greys = np.repeat(np.linspace(0, 255, 256 - COLOURS).round().astype(int), 3).tolist()
     palette = Image.new("P", (1, 1))
     palette.putpalette(greys + colours)
-    TARGET.parent.mkdir(exist_ok=True)
-    image.quantize(palette=palette, dither=Image.Dither.NONE).save(TARGET, optimize=True)
+    target.parent.mkdir(exist_ok=True)
+    image.quantize(palette=palette, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 if __name__ == "__main__":
