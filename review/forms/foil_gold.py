@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from review.services.foils.gold import KINDS, Kind, Place
 from review.services.foils.gold_making import MOST_AT_ONCE, Order
+from review.services.foils.settings import LONGEST_TEXT, MOST_PRACTICE
 
 _NUMBER = r"[+-]?\d+(?:\.\d*)?|[+-]?\.\d+"
 _PLACE = re.compile(rf"\s*({_NUMBER})[\s,;]+({_NUMBER})(?:[\s,;]+({_NUMBER}))?\s*")
@@ -106,6 +107,39 @@ class HandForm(forms.Form):
                 }
             )
         return places
+
+
+class TellingForm(forms.Form):
+    """What those who judge are told: the text they agree to, the test, and some answers."""
+
+    feedback_share = forms.FloatField(
+        label=gettext_lazy("Share of answers told"),
+        min_value=0.0,
+        max_value=1.0,
+        help_text=gettext_lazy("Of known images that may tell, from 0 to 1. What is told cannot be undone."),
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+    practice_last = forms.IntegerField(
+        label=gettext_lazy("The test looks at"),
+        min_value=0,
+        max_value=MOST_PRACTICE,
+        help_text=gettext_lazy("Latest answers; 0: there is no test."),
+    )
+    practice_right = forms.IntegerField(
+        label=gettext_lazy("And lets in with"),
+        min_value=0,
+        max_value=MOST_PRACTICE,
+        help_text=gettext_lazy("Of these right."),
+    )
+    consent_text = forms.CharField(
+        label=gettext_lazy("What people agree to"),
+        required=False,
+        max_length=LONGEST_TEXT,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=gettext_lazy(
+            "Empty: Tektite’s own text. Whoever agreed to another is asked again before the next picture."
+        ),
+    )
 
 
 class FilterForm(forms.Form):

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods
 from annotate.access import me
 from mlcore.errors import NotFound, TektiteError
 from review import access
-from review.forms.foil_gold import FilterForm, HandForm, OrderForm
+from review.forms.foil_gold import FilterForm, HandForm, OrderForm, TellingForm
 from review.models import Errand, Gold, Picture, Workflow
-from review.services.foils import errands, gold_making, gold_watch, rules
+from review.services.foils import errands, gold_making, gold_watch, rules, settings
 from review.services.foils import gold as gold_service
 from review.services.foils.gold import Kind
 from review.services.foils.gold_making import Order
@@ -30,21 +30,30 @@ PRACTICE_RECOMMENDED = 12
 
 @require_http_methods(["GET", "POST"])
 def gold(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """GET: the stock. POST `act`: make some, or withdraw or restore one."""
+    """GET: the stock. POST `act`: make some, withdraw or restore one, or set what people are told."""
     workflow = rules.workflow_of(access.get_foils(request, uid))
     act = request.POST.get("act", "")
     form = OrderForm(request.POST if act == "make" else None, initial=asdict(_suggested(workflow)))
     if act in ("withdraw", "restore"):
         _move(workflow, act, request.POST.get("subject", ""))
         return redirect(request.get_full_path())
-    if request.method == "POST" and form.is_valid():
+    telling = TellingForm(
+        request.POST if act == "tell" else None,
+        initial={name: getattr(settings.of(workflow), name) for name in TellingForm.base_fields},
+    )
+    asked = telling if act == "tell" else form
+    if request.method == "POST" and asked.is_valid():
         try:
-            _make(request, workflow, form)
+            if act == "tell":
+                settings.change(workflow=workflow, **telling.cleaned_data)
+                messages.success(request, _("Kept."))
+            else:
+                _make(request, workflow, form)
             return redirect(request.path)
         except TektiteError as error:
-            form.add_error(None, error.message)
-    context = _context(request, workflow) | {"form": form}
-    return render(request, "review/foils/gold.html", context, status=422 if form.errors else 200)
+            asked.add_error(None, error.message)
+    context = _context(request, workflow) | {"form": form, "telling": telling}
+    return render(request, "review/foils/gold.html", context, status=422 if asked.errors else 200)
 
 
 def _make(request: HttpRequest, workflow: Workflow, form: OrderForm) -> None:

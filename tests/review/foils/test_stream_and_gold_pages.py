@@ -198,6 +198,22 @@ def test_one_can_be_withdrawn_and_restored(page: Callable[..., Any], make_gold: 
     assert known.withdrawn_at is None
 
 
+def test_a_lead_sets_what_people_are_told(page: Callable[..., Any], triage: Workflow):
+    told = {"feedback_share": "0.2", "practice_last": "4", "practice_right": "3", "consent_text": "Do you?"}
+    assert page("gold", act="tell", **told).status_code == 302
+    now = settings.of(Workflow.objects.get(pk=triage.pk))
+    assert (now.feedback_share, now.practice_last, now.practice_right) == (0.2, 4, 3)
+    assert (now.text, now.consent_edition) == ("Do you?", "2")
+
+
+def test_a_test_that_nobody_passes_is_refused(page: Callable[..., Any], triage: Workflow):
+    told = {"feedback_share": "0.2", "practice_last": "4", "practice_right": "5", "consent_text": ""}
+    response = page("gold", act="tell", **told)
+    assert response.status_code == 422
+    assert "practice_right" in text_of(response)
+    assert settings.of(Workflow.objects.get(pk=triage.pk)) == settings.TriageSettings()
+
+
 @pytest.mark.parametrize("subject", ["nonsense", "00000000-0000-0000-0000-000000000000"])
 def test_what_is_not_there_cannot_be_withdrawn(page: Callable[..., Any], subject: str):
     assert page("gold", act="withdraw", subject=subject).status_code == 404
