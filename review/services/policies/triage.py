@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any
 
+from django.db import connection
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
@@ -38,6 +39,18 @@ EFFORT_OF_A_FIND = 5
 # What an answer changes of its subject, and what changes besides where it leaves the queue or comes back.
 _WEIGHED = ("n_answers", "log_odds", "n_votes", "n_cannot_tell", "n_practised")
 _MOVED = ("outcome", "rule", "retired_at", "retired_because")
+# The same of many subjects at once; Django's own way spends ten times as long on writing the statement.
+_COLUMNS = ("pk", *_WEIGHED, "outcome", "rule_id", "retired_at", "retired_because")
+_SAVE_ALL = """
+    UPDATE review_subject AS s SET n_answers = w.n_answers, log_odds = w.log_odds, n_votes = w.n_votes,
+        n_cannot_tell = w.n_cannot_tell, n_practised = w.n_practised, outcome = w.outcome, rule_id = w.rule,
+        retired_at = w.retired_at, retired_because = w.retired_because
+    FROM unnest(%s::bigint[], %s::int[], %s::float8[], %s::int[], %s::int[], %s::int[], %s::text[],
+        %s::bigint[], %s::timestamptz[], %s::text[])
+        AS w (id, n_answers, log_odds, n_votes, n_cannot_tell, n_practised, outcome, rule, retired_at,
+            retired_because)
+    WHERE s.id = w.id
+"""
 
 
 @dataclass(frozen=True)
@@ -109,9 +122,9 @@ def settle_all(
         subject.n_answers = len(own)
         if moved := _weigh(subject, own, judges, ground, is_by_new_rule):
             steps.append(moved)
-    moved_ones = {step.subject_id for step in steps}
-    Subject.objects.bulk_update([one for one in subjects if one.pk in moved_ones], [*_WEIGHED, *_MOVED])
-    Subject.objects.bulk_update([one for one in subjects if one.pk not in moved_ones], _WEIGHED)
+    columns = [[getattr(subject, name) for subject in subjects] for name in _COLUMNS]
+    with connection.cursor() as cursor:
+        cursor.execute(_SAVE_ALL, columns)
     return Retirement.objects.bulk_create(steps)
 
 
