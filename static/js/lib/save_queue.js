@@ -19,18 +19,14 @@
  * @typedef {"idle"|"saving"|"retrying"|"signed_out"|"other_person"|"choosing"} QueueState
  */
 
+import { Outbox } from "tektite/lib/outbox";
 import * as steps from "tektite/lib/save_steps";
-import { MemoryLog } from "tektite/lib/save_log";
 
-const FIRST_WAIT_MS = 1000;
-const LONGEST_WAIT_MS = 30_000;
-// What another tab keeps is that tab's to send; but it may die, or lose the network alone.
-const HELP_AFTER_MS = 10_000;
 // About one mark, not about its tile.
 const OF_THE_MARK = new Set([400, 413, 422]);
 
 /** Emits "change" (its state), "saved" when the server took one, and tells its handlers what became of each. */
-export class SaveQueue extends EventTarget {
+export class SaveQueue extends Outbox {
   /**
    * @param {object} needs
    * @param {import("tektite/lib/save_log").SaveLog} needs.log
@@ -44,47 +40,13 @@ export class SaveQueue extends EventTarget {
    * @param {(mark: object) => void} needs.onTheirs
    */
   constructor({ log, send, tabs, onSaved, onAdded, onParked, onConflict, onTheirs }) {
-    super();
-    Object.assign(this, { log, send, tabs, onSaved, onAdded, onParked, onConflict, onTheirs });
-    /** @type {QueueState} */
-    this.state = "idle";
+    super({ log, tabs });
+    Object.assign(this, { send, onSaved, onAdded, onParked, onConflict, onTheirs });
     /** @type {number|null} By the server's clock. */
     this.lastSavedAt = null;
-    /** @type {Error|null} What the last attempt said. */
-    this.error = null;
-    this.retryAt = 0;
-    this.waitMs = FIRST_WAIT_MS;
-    this.timer = 0;
-    this.isSending = false;
-    this.isWanted = false;
-    /** @type {Save[]} As last seen in the log, in order. */
-    this.saves = [];
-    /** @type {Set<Save>} On their way into the log. */
-    this.writing = new Set();
     /** @type {Map<string, number>} The newest version of each mark that was heard of here. */
     this.versions = new Map();
     tabs.onMessage((message) => this.#hear(message));
-  }
-
-  /** Read what earlier pages and other tabs have kept. */
-  async open() {
-    await this.#revise(steps.look);
-    this.#announce();
-  }
-
-  /** @returns {Save[]} That wait for the server. */
-  get waiting() {
-    return [...this.saves.filter((save) => !save.parked), ...this.writing];
-  }
-
-  /** @returns {Save[]} That wait for a person. */
-  get parked() {
-    return this.saves.filter((save) => save.parked);
-  }
-
-  /** @returns {number} How many saves this page alone has: with it, they would be gone. */
-  get unkept() {
-    return this.writing.size + (this.log.isDurable ? 0 : this.saves.length);
   }
 
   /**
@@ -92,16 +54,9 @@ export class SaveQueue extends EventTarget {
    * @returns {Promise<boolean>} Once it is kept: whether it would outlive this page.
    */
   async add(wanted) {
-    if (!this.log.isDurable && !this.saves.length) {
-      // Nothing is at risk now; the database may have room again.
-      this.log = this.log.behind;
-    }
-    this.writing.add(wanted);
-    this.#announce();
-    const save = await this.#revise(steps.add(wanted, () => this.versions.get(wanted.mark) ?? 0), "strict");
-    this.writing.delete(wanted);
+    const save = await this.keep(wanted, steps.add(wanted, () => this.versions.get(wanted.mark) ?? 0));
     this.tabs.post({ type: "added", save });
-    this.#announce();
+    this.announce();
     if (!this.isSending) {
       this.resume();
     }
@@ -116,57 +71,39 @@ export class SaveQueue extends EventTarget {
   /** @param {string} visit @returns {Promise<void>} Resolves when nothing of it waits for the server. */
   async settled(visit) {
     while (this.pendingOf(visit).length) {
-      await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
-    }
-  }
-
-  /** Send what there is, now: after adding, coming online, signing in. */
-  async resume() {
-    this.isWanted = true;
-    if (this.isSending) {
-      return;
-    }
-    clearTimeout(this.timer);
-    this.isSending = true;
-    try {
-      do {
-        this.isWanted = false;
-        await this.tabs.alone(() => this.#drain());
-      } while (this.isWanted || (this.state === "idle" && this.saves.some((save) => !save.parked)));
-    } finally {
-      this.isSending = false;
+      await this.changed();
     }
   }
 
   /** Try again what the server did not take. */
   async retryParked() {
-    const saves = await this.#revise(steps.unpark);
+    const saves = await this.revise(steps.unpark);
     saves.forEach((save) => this.onAdded(save));
     this.tabs.post({ type: "unparked", saves });
-    this.#announce();
+    this.announce();
     await this.resume();
   }
 
   /** Give up what the server did not take; only ever on somebody's word. */
   async discardParked() {
-    await this.#revise(steps.discard);
+    await this.revise(steps.discard);
     this.tabs.post({ type: "discarded" });
-    this.#announce();
+    this.announce();
   }
 
   /** The browser has lost its database, but this page still knows what was in it. */
   async keepAgain() {
     const known = this.saves;
-    await this.#revise((saves) => {
+    await this.revise((saves) => {
       const there = new Set(saves.map(({ id }) => id));
       return { put: known.filter(({ id }) => !there.has(id)).map(({ seq: _lost, ...save }) => save) };
     }, "strict");
     this.resume();
   }
 
-  async #drain() {
-    for (let save = await this.#revise(steps.take); save; save = await this.#revise(steps.take)) {
-      this.#become("saving");
+  async drain() {
+    for (let save = await this.revise(steps.take); save; save = await this.revise(steps.take)) {
+      this.become("saving");
       try {
         await this.#finish(save, await this.send(save));
       } catch (error) {
@@ -175,7 +112,7 @@ export class SaveQueue extends EventTarget {
         }
       }
     }
-    this.#become("idle");
+    this.become("idle");
   }
 
   /** @returns {Promise<boolean>} Whether to go on with the queue at once. */
@@ -185,11 +122,11 @@ export class SaveQueue extends EventTarget {
     }
     this.error = error;
     if (error.isPassing || error.status === undefined) {
-      this.#retryLater();
+      this.retryLater();
     } else if (error.status === 401) {
-      this.#become("signed_out");
+      this.become("signed_out");
     } else if (error.code === "other_person") {
-      this.#become("other_person");
+      this.become("other_person");
     } else {
       await this.#park(save, error);
       return true;
@@ -202,18 +139,18 @@ export class SaveQueue extends EventTarget {
       await this.#finish(save, current);
       return true;
     }
-    this.#become("choosing");
+    this.become("choosing");
     const choice = await this.onConflict(save, current);
     if (choice === "later") {
-      this.#retryLater();
+      this.retryLater();
       return false;
     }
     this.versions.set(save.mark, current.version);
     if (choice === "mine") {
-      await this.#revise(steps.putOnTop(save, current));
+      await this.revise(steps.putOnTop(save, current));
       return true;
     }
-    await this.#revise(steps.forgetMark(save.mark));
+    await this.revise(steps.forgetMark(save.mark));
     this.onTheirs(current);
     this.tabs.post({ type: "theirs", mark: current });
     return true;
@@ -222,12 +159,11 @@ export class SaveQueue extends EventTarget {
   async #finish(save, mark) {
     // Before anything is awaited: what is added from now on starts from this version.
     this.versions.set(save.mark, mark.version);
-    await this.#revise(steps.finish(save, mark.version));
-    this.error = null;
-    this.waitMs = FIRST_WAIT_MS;
+    await this.revise(steps.finish(save, mark.version));
+    this.succeed();
     this.#tellSaved(save, mark);
     this.tabs.post({ type: "saved", save, mark });
-    this.#announce();
+    this.announce();
   }
 
   #tellSaved(save, mark) {
@@ -240,18 +176,11 @@ export class SaveQueue extends EventTarget {
   async #park(save, error) {
     const isOfTheMark = OF_THE_MARK.has(error.status) || error.code === "uid_taken";
     const isMeant = (other) => (isOfTheMark ? other.mark === save.mark : other.visit === save.visit);
-    const saves = await this.#revise(steps.park(isMeant, { code: error.code, message: error.message }), "strict");
+    const saves = await this.revise(steps.park(isMeant, { code: error.code, message: error.message }), "strict");
     this.error = null;
     this.onParked(saves);
     this.tabs.post({ type: "parked", saves });
-    this.#announce();
-  }
-
-  #retryLater() {
-    this.retryAt = performance.now() + this.waitMs;
-    this.timer = setTimeout(() => this.resume(), this.waitMs);
-    this.waitMs = Math.min(2 * this.waitMs, LONGEST_WAIT_MS);
-    this.#become("retrying");
+    this.announce();
   }
 
   /** What another tab has done to the saves that both share. */
@@ -261,7 +190,7 @@ export class SaveQueue extends EventTarget {
     }
     // What this page alone remembers has to be told what the others see in the database.
     const isNews = type === "saved" && !this.log.isDurable;
-    await this.#revise(isNews ? steps.finish(save, mark.version) : steps.look);
+    await this.revise(isNews ? steps.finish(save, mark.version) : steps.look);
     if (type === "saved") {
       this.#tellSaved(save, mark);
     } else if (type === "added") {
@@ -273,43 +202,6 @@ export class SaveQueue extends EventTarget {
     } else if (type === "theirs") {
       this.onTheirs(mark);
     }
-    if (!this.isSending) {
-      clearTimeout(this.timer);
-      if (this.waiting.length) {
-        this.timer = setTimeout(() => this.resume(), HELP_AFTER_MS);
-      } else {
-        this.error = null;
-        this.state = "idle";
-      }
-    }
-    this.#announce();
-  }
-
-  /** @param {Step} step @param {"strict"|"relaxed"} [durability] @returns {Promise<any>} The step's answer. */
-  async #revise(step, durability) {
-    const { log } = this;
-    let revised;
-    try {
-      revised = await log.revise(step, durability);
-    } catch (error) {
-      if (!log.isDurable) {
-        throw error;
-      }
-      if (this.log === log) {
-        this.log = new MemoryLog(this.saves, log);
-      }
-      revised = await this.log.revise(step);
-    }
-    this.saves = revised.saves;
-    return revised.value;
-  }
-
-  #become(state) {
-    this.state = state;
-    this.#announce();
-  }
-
-  #announce() {
-    this.dispatchEvent(new Event("change"));
+    this.helpLater();
   }
 }
