@@ -46,6 +46,7 @@ def text(answer: HttpResponse) -> str:
 def test_from_the_files_to_the_images(
     browser: Client, foils: Campaign, django_capture_on_commit_callbacks: Callable
 ) -> None:
+    assert "There are no pictures yet." in text(browser.get(reverse("review:foil_images", args=[foils.uid])))
     answer = send(browser, foils, {"all.zip": zipped(THREE)}, pattern="{foil}_*.tif")
     batch = PictureImport.objects.get()
     assert answer.url == reverse("review:foil_batch", args=[batch.uid])
@@ -58,6 +59,7 @@ def test_from_the_files_to_the_images(
     assert Picture.objects.filter(foil="I1061N").count() == 3
     assert "new pictures" in text(browser.get(answer.url))
     listed = text(browser.get(reverse("review:foil_images", args=[foils.uid])))
+    assert "<dt>pictures</dt><dd>3</dd>" in listed
     for picture in Picture.objects.all():
         assert reverse("review:foil_thumbnail", args=[picture.uid]) in listed
         shown = browser.get(reverse("review:foil_frame", args=[picture.uid, 0]))
