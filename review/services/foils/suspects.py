@@ -141,7 +141,7 @@ def count_again(*, judge: Judge, why: str, by: Participant) -> Judge:
 
 
 def weigh_again(errand: Errand, tell: Progress) -> dict[str, object]:
-    """Settle anew whatever a judge has answered; the question is {"judge": its primary key}."""
+    """Settle anew whatever a judge has answered; the question is {"judge": its primary key, …}."""
     judge = Judge.objects.select_related("participant").get(pk=errand.question["judge"])
     selves = [judge.participant_id, *judge.participant.earlier_selves.values_list("pk", flat=True)]
     answered = Classification.objects.filter(workflow=errand.workflow, participant__in=selves, round=0)

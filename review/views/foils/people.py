@@ -69,8 +69,10 @@ def _decide(request: HttpRequest, workflow: Workflow, form: DecisionForm) -> Non
     else:
         suspects.count_again(judge=judge, why=given["why"], by=me(request))
         messages.success(request, _("These answers weigh again."))
+    # Each decision asks anew: what an earlier one has under way may have passed some pictures already.
+    question = {"judge": judge.pk, "step": judge.quarantines.latest("pk").pk}
     errand, is_new = errands.ask(
-        workflow=workflow, kind=Errand.Kind.WEIGH_AGAIN, question={"judge": judge.pk}, by=me(request)
+        workflow=workflow, kind=Errand.Kind.WEIGH_AGAIN, question=question, by=me(request)
     )
     if is_new:
         errand_task.delay_on_commit(errand.pk)

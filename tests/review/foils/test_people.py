@@ -196,6 +196,7 @@ def test_a_lead_sets_somebody_aside_on_the_page(
     client.post(url, {**decision, "act": "count_again", "why": "they take turns"})
     ada.refresh_from_db()
     assert ada.quarantined_at is None and ada.cleared_at is not None
+    assert len(sent) == 2, "what the first decision has under way does not stand for the second"
 
 
 def test_whoever_is_not_there_cannot_be_set_aside(
