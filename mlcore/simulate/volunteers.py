@@ -15,6 +15,7 @@ from mlcore.consensus.answers.skill import Skill
 from mlcore.consensus.answers.stopping import StoppingRule
 from mlcore.consensus.answers.swap import probabilities
 from mlcore.errors import InvalidInput
+from mlcore.metrics.intervals import clopper_pearson
 from mlcore.simulate.judges import BLANK, EASY, HARD, LOOKALIKE, CrowdParameters, Floats, Images, People
 from mlcore.simulate.triage import play
 
@@ -39,7 +40,10 @@ class World:
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds and where it lies with 90 % confidence (Student's t); equal where one seed is all."""
+    """A mean over seeds and where it lies with 90 % confidence (Student's t); equal where one seed is all.
+
+    A completeness is of all seeds' craters together, and its interval at least Clopper and Pearson's.
+    """
 
     mean: float
     low: float
@@ -147,14 +151,12 @@ def curve(
         for at, (seed, world) in enumerate(zip(seeds, worlds, strict=True)):
             figures.append(_figures(world, rule, seed))
             tell(number * len(seeds) + at + 1, len(rules) * len(seeds))
-        votes, found, queue, gold_votes, left_open = np.array(figures).T
-        # A world in which no crater happens to lie says nothing of completeness.
-        found = found[np.isfinite(found)]
+        votes, found, craters, queue, gold_votes, left_open = np.array(figures).T
         points.append(
             Point(
                 rule,
                 _interval(votes),
-                _interval(found, most=1.0),
+                _completeness(found, craters),
                 _interval(queue, most=1.0),
                 _interval(gold_votes),
                 float(left_open.mean()),
@@ -163,8 +165,8 @@ def curve(
     return points
 
 
-def _figures(world: World, rule: StoppingRule, seed: int) -> tuple[float, float, float, float, float]:
-    """Votes for each image, completeness, share to reviewers, gold votes for each image, share left open."""
+def _figures(world: World, rule: StoppingRule, seed: int) -> tuple[float, ...]:
+    """Votes per image, craters found, craters, share to reviewers, gold votes per image, share left open."""
     played = play(
         world.images, world.people, world.gold, prior_log_odds=world.prior_log_odds, rule=rule, seed=seed
     )
@@ -172,7 +174,8 @@ def _figures(world: World, rule: StoppingRule, seed: int) -> tuple[float, float,
     queue = played.goes_to_reviewers
     return (
         float(played.votes.mean()),
-        float(queue[craters].mean()) if craters.any() else float("nan"),
+        float(queue[craters].sum()),
+        float(craters.sum()),
         float(queue.mean()),
         played.gold_votes / n,
         float((played.outcome == "").mean()),
@@ -185,9 +188,18 @@ def _logits(shares: Floats, appeal: Floats) -> Floats:
     return np.interp(shares, means, _LOGITS)
 
 
+def _completeness(found: Floats, craters: Floats) -> Interval:
+    """Of all seeds' craters; its interval is as wide as their scatter and their number ask."""
+    if not craters.any():
+        return Interval(float("nan"), 0.0, 1.0)
+    n_found, n = int(found.sum()), int(craters.sum())
+    exact_low, exact_high = clopper_pearson(n_found, n, CONFIDENCE)
+    # A world in which no crater happens to lie says nothing of completeness.
+    scatter = _interval(found[craters > 0] / craters[craters > 0], most=1.0)
+    return Interval(n_found / n, min(exact_low, scatter.low), max(exact_high, scatter.high))
+
+
 def _interval(values: Floats, *, most: float = float("inf")) -> Interval:
-    if not len(values):
-        return Interval(float("nan"), 0.0, most)
     mean = float(values.mean())
     if len(values) == 1:
         return Interval(mean, mean, mean)

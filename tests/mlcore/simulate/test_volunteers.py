@@ -64,6 +64,24 @@ def test_a_rule_that_rejects_less_easily_takes_more_votes_and_finds_no_less():
     assert told == [(n, 6) for n in range(1, 7)]
 
 
+def test_having_found_every_crater_of_a_few_is_no_certainty():
+    """All seeds agree, yet so few craters leave room for some that would be missed."""
+    [point] = curve(world_of, [StoppingRule(min_votes=3, max_votes=3, reject=1e-9, accept=0.5)], (1, 2))
+    assert point.completeness.mean == point.completeness.high == 1.0
+    assert 0.8 < point.completeness.low < 0.99
+
+
+def test_where_no_crater_lies_nothing_is_said_of_completeness():
+    def barren(seed: int) -> World:
+        priors = np.full(50, -40.0)
+        parameters = CrowdParameters(n_people=20)
+        return World(images_like(priors, seed=seed), make_people(parameters, seed), GOLD, priors)
+
+    [point] = curve(barren, [StoppingRule(min_votes=1, max_votes=3)], (1,))
+    assert np.isnan(point.completeness.mean)
+    assert (point.completeness.low, point.completeness.high) == (0.0, 1.0)
+
+
 def test_the_rules_around_a_rule_hold_it_and_stay_rules():
     assert StoppingRule() in around(StoppingRule())
     assert [rule.reject for rule in around(StoppingRule(reject=1e-6))] == pytest.approx(
