@@ -84,23 +84,30 @@ def take_in(
         nm_per_px=nm_per_px,
         synthetic=campaign.synthetic,
     )
-    folder = incoming.folder_of(batch)
     try:
-        incoming.sent_of(batch).mkdir(parents=True)
-        for number, upload in enumerate(uploads):
-            store(incoming.sent_of(batch) / str(number), None, upload)
-        if path is not None and not is_folder:
-            # Read where it lies, once: what comes of it is ours.
-            (incoming.sent_of(batch) / "0").symlink_to(path.absolute())
-            names = [_plain(path.name)]
+        _store_sent(batch, uploads, path, names)
         if table is not None:
             keep_table(batch, table)
-        batch.table = {**batch.table, "sent": names}
         batch.save()
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(incoming.folder_of(batch), ignore_errors=True)
         raise
     return batch
+
+
+def _store_sent(
+    batch: PictureImport, uploads: Sequence[UploadedFile], path: Path | None, names: list[str]
+) -> None:
+    """Put what was sent into the batch's folder; a folder of the server's stays where it is."""
+    sent = incoming.sent_of(batch)
+    sent.mkdir(parents=True)
+    for number, upload in enumerate(uploads):
+        store(sent / str(number), None, upload)
+    if path is not None and batch.is_ours:
+        # Read where it lies, once: what comes of it is ours.
+        (sent / "0").symlink_to(path.absolute())
+        names = [_plain(path.name)]
+    batch.table = {**batch.table, "sent": names}
 
 
 def _names_of(uploads: Sequence[UploadedFile]) -> list[str]:
