@@ -17,7 +17,7 @@ from mlcore.consensus.answers.stopping import StoppingRule
 from mlcore.consensus.answers.swap import log_odds
 from review.models import Classification, Judge, RuleVersion, Showing, Subject, Workflow
 from review.services import classifications
-from review.services.foils import judging, selves, showings
+from review.services.foils import judging, sampling, selves, showings
 from review.services.foils import settings as triage_settings
 from review.services.foils.judging import Handed
 from review.services.foils.selves import Person
@@ -230,7 +230,7 @@ def test_there_never_was_anything(triage: Workflow, make_gold: Make, make_judge:
 def test_the_last_one_is_found_among_many_that_were_seen(
     make_foil_subjects: Make, make_judge: MakeJudge, ask: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(showings, "SAMPLE", 2)
+    monkeypatch.setattr(sampling, "SAMPLE", 2)
     *seen, last, second_last = make_foil_subjects(31)
     ada = make_judge("ada")
     Showing.objects.bulk_create(
