@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any, TypedDict
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from annotate.models import Participant
@@ -41,7 +42,11 @@ class TriageStartIn(serializers.Serializer):
 class TriageAnswerIn(serializers.Serializer):
     uid = serializers.UUIDField(help_text="Made by the asker; sent again, nothing changes.")
     showing = serializers.UUIDField()
-    answer = serializers.ChoiceField(choices=TRIAGE_ANSWERS)
+    # Without the answer itself, which may be a million letters.
+    answer = serializers.ChoiceField(
+        choices=TRIAGE_ANSWERS,
+        error_messages={"invalid_choice": _("Give one of crater, nothing and cannot_tell.")},
+    )
     marks = MarkIn(many=True, default=list, help_text="Of a crater 1 to 20 places inside the picture.")
     duration_ms = serializers.IntegerField(
         min_value=0, max_value=24 * 3600 * 1000, allow_null=True, default=None
