@@ -53,17 +53,26 @@ def fit_platt(score_logit: Floats, is_positive: NDArray[np.bool_]) -> Calibratio
     target = np.where(is_positive, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
     design = np.stack([np.ones(len(score_logit)), score_logit], axis=1)
     weights = np.array([np.log((n_positive + 1) / (n_negative + 1)), 0.0])
+    loss = _loss(design, target, weights)
     for _ in range(_MAX_STEPS):
         p = 1.0 / (1.0 + np.exp(-np.clip(design @ weights, -500.0, 500.0)))
         curvature = (design * (p * (1.0 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
         step = np.linalg.solve(curvature, design.T @ (target - p))
-        # A full step may overshoot where the kinds are far apart.
-        weights += step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
+        # A full step overshoots where the kinds are far apart or one is rare: halved until it leads downhill.
+        while (after := _loss(design, target, weights + step)) > loss and np.abs(step).max() > _TOLERANCE:
+            step = step / 2.0
+        weights, loss = weights + step, after
         if np.abs(step).max() < _TOLERANCE:
             break
     if weights[1] < 0.0:
         return Calibration(float(np.log((n_positive + 1) / (n_negative + 1))), 0.0)
     return Calibration(float(weights[0]), float(weights[1]))
+
+
+def _loss(design: Floats, target: Floats, weights: Floats) -> float:
+    """Log-loss, which has one minimum."""
+    odds = design @ weights
+    return float((np.logaddexp(0.0, odds) - target * odds).sum())
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from mlcore.errors import InvalidInput
 from mlcore.metrics.calibration import calibration_error, fit_platt, reliability
@@ -56,3 +57,23 @@ def test_the_exact_interval_of_18_of_27_is_the_published_one():
     assert clopper_pearson(0, 1000)[1] == pytest.approx(0.00368, abs=1e-5)
     with pytest.raises(InvalidInput, match="got 3 of 2"):
         clopper_pearson(3, 2)
+
+
+def test_a_rare_kind_far_from_the_other_has_the_slope_of_the_least_loss():
+    """21 craters among 2000, nearly all far from the blanks: a full step of Newton's would run away."""
+    random = np.random.default_rng(3)
+    score = np.concatenate(
+        [[-8.3, -6.1, -5.1, -4.3], random.normal(8.3, 0.8, 17), random.normal(-9.0, 2.5, 1900)]
+    )
+    score = np.append(score, random.uniform(-4.0, 9.8, 79))
+    is_positive = np.arange(2000) < 21
+    fitted = fit_platt(score, is_positive)
+    assert fitted.slope > 0.2
+    target = np.where(is_positive, 22 / 23, 1 / 1981)
+
+    def loss(weights: np.ndarray) -> float:
+        odds = weights[0] + weights[1] * score
+        return float((np.logaddexp(0.0, odds) - target * odds).sum())
+
+    best = minimize(loss, [-4.0, 0.1], method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10})
+    assert [fitted.intercept, fitted.slope] == pytest.approx(best.x, abs=1e-3)
