@@ -60,15 +60,13 @@ def test_the_exact_interval_of_18_of_27_is_the_published_one():
 
 
 def test_a_rare_kind_far_from_the_other_has_the_slope_of_the_least_loss():
-    """21 craters among 2000, nearly all far from the blanks: a full step of Newton's would run away."""
-    random = np.random.default_rng(3)
-    score = np.concatenate(
-        [[-8.3, -6.1, -5.1, -4.3], random.normal(8.3, 0.8, 17), random.normal(-9.0, 2.5, 1900)]
-    )
-    score = np.append(score, random.uniform(-4.0, 9.8, 79))
+    """Evidence on 21 craters among 2000 known pictures: full steps of Newton's ended at a falling line."""
+    craters = np.concatenate([[-8.3, -6.1, -5.1, -4.3], np.linspace(6.6, 9.5, 17)])
+    blanks = np.repeat(np.arange(-15, 11, 2.0), [1, 84, 465, 1073, 149, 72, 45, 20, 18, 7, 10, 14, 21])
+    score = np.concatenate([craters, blanks])
     is_positive = np.arange(2000) < 21
     fitted = fit_platt(score, is_positive)
-    assert fitted.slope > 0.2
+    assert fitted.slope > 0.3
     target = np.where(is_positive, 22 / 23, 1 / 1981)
 
     def loss(weights: np.ndarray) -> float:
