@@ -75,6 +75,14 @@ def test_it_works():
     assert rows() == before
 
 
+def test_what_an_older_version_ordered_is_not_ordered_again(monkeypatch: pytest.MonkeyPatch):
+    demonstration.load()
+    before = rows()
+    monkeypatch.setattr(foil_demonstration, "KNOWN", Order(3, 1, 2, practice=4, seed=2))
+    demonstration.load()
+    assert rows() == before
+
+
 def rows() -> list[int]:
     drawn = (Mark, Visit, Feature, Basemap, Catalogue, User)
     judged = (Picture, Subject, Gold, RuleVersion, Judge, Showing, Classification, Retirement, Reckoning)

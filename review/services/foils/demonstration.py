@@ -138,9 +138,10 @@ def _set_up(workflow: Workflow, lead: Participant) -> None:
 
 
 def _make_known(workflow: Workflow, lead: Participant) -> None:
-    question = gold_making.question_of(KNOWN)
-    errand, _is_new = workflow.errands.get_or_create(
-        kind=Errand.Kind.MAKE_GOLD, question=question, defaults={"asked_by": lead}
+    """Once: an order that was begun is gone on with, whatever later versions would order."""
+    orders = workflow.errands.filter(kind=Errand.Kind.MAKE_GOLD).order_by("pk")
+    errand = orders.first() or workflow.errands.create(
+        kind=Errand.Kind.MAKE_GOLD, question=gold_making.question_of(KNOWN), asked_by=lead
     )
     if errand.state == Errand.State.DONE:
         return
