@@ -209,11 +209,21 @@ class Person:
                 self.told.wrong["an answer sent again later was acknowledged in another way"] += 1
 
 
+def _jar(cookies: dict[str, str], address: object) -> httpx.Cookies:
+    """Of that server, so that what it sets anew replaces them."""
+    jar = httpx.Cookies()
+    for name, value in cookies.items():
+        jar.set(name, value, domain=httpx.URL(str(address)).host)
+    return jar
+
+
 async def _crowd(plan: dict[str, object]) -> dict[str, object]:
     told = Told()
     limits = httpx.Limits(max_connections=4, max_keepalive_connections=4)
     clients = [
-        httpx.AsyncClient(base_url=plan["address"], cookies=cookies, limits=limits, timeout=60.0)
+        httpx.AsyncClient(
+            base_url=plan["address"], cookies=_jar(cookies, plan["address"]), limits=limits, timeout=60.0
+        )
         for cookies in plan["cookies"]
     ]
     people = [Person(number, plan, client, told) for number, client in enumerate(clients)]
@@ -223,7 +233,7 @@ async def _crowd(plan: dict[str, object]) -> dict[str, object]:
     else:
         await asyncio.gather(*(person.work(float(plan["seconds"])) for person in people))
     wall_s = time.perf_counter() - begun
-    cookies = [dict(client.cookies) for client in clients]
+    cookies = [{cookie.name: cookie.value for cookie in client.cookies.jar} for client in clients]
     for client in clients:
         await client.aclose()
     return {**vars(told), "wall_s": wall_s, "cookies": cookies}
