@@ -9,8 +9,8 @@ from django.db.models import Count, QuerySet
 
 from benchmarks.foil_fill import N_PEOPLE, Filled, Log
 from review.models import Classification, Judge, Showing, Subject, Workflow
-from review.services.foils import rules
-from review.services.foils.known import Counts, counts_of
+from review.services.foils.gold.known import Counts, counts_of
+from review.services.foils.rules import rules
 
 Figures = dict[str, int]
 

@@ -20,7 +20,8 @@ from mlcore.consensus.answers.stopping import outcomes
 from mlcore.consensus.answers.swap import evidence
 from mlcore.simulate.judges import CrowdParameters, Images, make_images, make_people
 from review.models import Judge, Workflow
-from review.services.foils import pictures, rules
+from review.services.foils import pictures
+from review.services.foils.rules import rules
 
 EDGE_PX, FILES, N_PEOPLE = 512, 12, 500
 AUDIT_SHARE, GOLD_SHARE, CANNOT_TELL_SHARE = 0.1, 0.12, 0.02

@@ -12,7 +12,7 @@ def main(workflow_pk: int) -> dict[str, object]:
     """Take it, and say how long that took and how much memory was used at most."""
     django.setup()
     from review.models import Workflow
-    from review.services.foils import reckoning
+    from review.services.foils.results import reckoning
 
     workflow, begun = Workflow.objects.get(pk=workflow_pk), time.perf_counter()
     made = reckoning.reckon(workflow)

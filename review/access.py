@@ -38,8 +38,8 @@ from review.models import (
     Subject,
     Workflow,
 )
-from review.services.foils import networks, pace, selves
-from review.services.foils.selves import Person
+from review.services.foils.judging import networks, pace, selves
+from review.services.foils.judging.selves import Person
 
 REVIEWERS: Permission = frozenset({Role.REVIEWER, Role.LEAD})
 # Who may see what others found on foils; see get_results for who judges, too.

@@ -13,10 +13,10 @@ from review.models import Classification, ModelVersion, Run, RunEvent, Showing, 
 from review.services import cutouts, queue, standing, windows
 from review.services.cutouts import CutoutOut, NearestOut, ProfileOut
 from review.services.foils import settings as triage_settings
-from review.services.foils.judging import Handed, Standing
-from review.services.foils.practice import Practice
-from review.services.foils.progress import Progress
-from review.services.foils.selves import Person
+from review.services.foils.judging.judging import Handed, Standing
+from review.services.foils.judging.practice import Practice
+from review.services.foils.judging.progress import Progress
+from review.services.foils.judging.selves import Person
 
 
 class ClassificationIn(serializers.Serializer):

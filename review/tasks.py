@@ -11,7 +11,9 @@ from django.conf import settings
 
 from review.models import PictureImport, Run
 from review.services import prediction, reaper, training
-from review.services.foils import errands, intake, reading, reckoning, work
+from review.services.foils import errands, work
+from review.services.foils.intake import intake, reading
+from review.services.foils.results import reckoning
 
 # A backstop behind the follower's own limit, which ends the run in words.
 LONGEST_RUN_S = settings.RUN_LIMIT_S + 24 * 3600

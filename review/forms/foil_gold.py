@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from review.services.foils.gold import KINDS, Kind, Place
-from review.services.foils.gold_making import MOST_AT_ONCE, Order
+from review.services.foils.gold.gold import KINDS, Kind, Place
+from review.services.foils.gold.gold_making import MOST_AT_ONCE, Order
 from review.services.foils.settings import LONGEST_TEXT, MOST_PRACTICE
 
 _NUMBER = r"[+-]?\d+(?:\.\d*)?|[+-]?\.\d+"

@@ -4,16 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('annotate', '0008_foils_and_earlier_selves'),
-        ('review', '0010_reckonings_by_errand'),
+        ("annotate", "0008_foils_and_earlier_selves"),
+        ("review", "0010_reckonings_by_errand"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='showing',
-            index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['subject'], name='showing_open_by_subject'),
+            model_name="showing",
+            index=models.Index(
+                condition=models.Q(("answered_at__isnull", True)),
+                fields=["subject"],
+                name="showing_open_by_subject",
+            ),
         ),
         # Each answer changes its subject's tally and its giver's counts, which no index holds: with room on
         # the page the new row stays where the old one was, and no index is written.

@@ -28,7 +28,7 @@ class ScoreImport(models.Model):
     # Whether the file says probabilities of a crater, or whatever the network's last layer gives.
     is_calibrated = models.BooleanField(default=False)
     state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
-    # review.services.foils.scores.Report as JSON.
+    # review.services.foils.stream.scores.Report as JSON.
     report = models.JSONField(default=dict)
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

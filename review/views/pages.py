@@ -11,7 +11,7 @@ from annotate.services.participants import participant_of
 from annotate.views.steps import Step, next_step
 from review.access import MATRIX, find_judge
 from review.services import records
-from review.services.foils import people
+from review.services.foils.people import people
 from review.views.foils import steps
 
 # What is open in each of them is counted, so only the latest are shown.

@@ -17,8 +17,8 @@ from mlcore.consensus.answers.stopping import Outcome, StoppingRule
 from mlcore.simulate.foil_survey import SurveyParameters, take
 from mlcore.simulate.foils import FoilParameters
 from review.models import Classification, Confirmation, Gold, Judge, Subject, Workflow
-from review.services.foils import rules
 from review.services.foils import settings as triage_settings
+from review.services.foils.rules import rules
 from tests.browser.test_triage import THUMB, Sheet
 from tests.review.foils.conftest import (  # noqa: F401
     foils,

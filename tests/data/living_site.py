@@ -19,19 +19,13 @@ from mlcore.simulate.foil_survey import SurveyParameters
 from mlcore.simulate.foils import FoilParameters
 from review.models import Dataset, Errand, Judge, ModelVersion, Run, RunEvent, Subject
 from review.services import classifications, registry, runs
-from review.services.foils import (
-    confirmation,
-    errands,
-    gold_making,
-    judging,
-    reckoning,
-    rules,
-    selves,
-    settings,
-    stream,
-    surveying,
-    suspects,
-)
+from review.services.foils import errands, settings, surveying
+from review.services.foils.gold import gold_making
+from review.services.foils.judging import judging, selves
+from review.services.foils.people import suspects
+from review.services.foils.results import confirmation, reckoning
+from review.services.foils.rules import rules
+from review.services.foils.stream import stream
 from review.services.foils.work import WORKS
 from review.services.policies import candidates
 from tests.annotate.builders import join, place

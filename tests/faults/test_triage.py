@@ -16,7 +16,7 @@ from benchmarks.rig.people import NO_ANSWER, Person
 from benchmarks.rig.site import Site
 from benchmarks.rig.waiting import until
 from review.models import Classification, Judge, Showing, Subject, Workflow
-from review.services.foils import selves
+from review.services.foils.judging import selves
 from review.services.policies import triage as policy
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -28,7 +28,7 @@ from review.models import (
 )
 from review.services import demonstration
 from review.services.foils import demonstration as foil_demonstration
-from review.services.foils.gold_making import Order
+from review.services.foils.gold.gold_making import Order
 
 pytestmark = pytest.mark.django_db
 

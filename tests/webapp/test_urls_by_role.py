@@ -23,7 +23,8 @@ from annotate.services.participants import participant_of
 from mlcore.artifact import ModelCard
 from review.access import MATRIX as REVIEW_MATRIX
 from review.models import Errand, ModelVersion, Picture, PictureImport, Run, Showing, Subject
-from review.services.foils import pictures, rules
+from review.services.foils import pictures
+from review.services.foils.rules import rules
 from review.services.policies import candidates
 from tests.annotate.builders import draw, take, wait_for_import
 from tests.data.rasters import MAP, north_up, write

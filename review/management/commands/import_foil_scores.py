@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from annotate.models import Campaign
 from mlcore.errors import TektiteError
 from review.models import ScoreImport
-from review.services.foils import rules, scores, stream
+from review.services.foils.rules import rules
+from review.services.foils.stream import scores, stream
 
 
 class Command(BaseCommand):

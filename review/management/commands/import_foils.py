@@ -11,7 +11,7 @@ from django.db import connection
 from annotate.models import Campaign
 from mlcore.errors import TektiteError
 from review.models import PictureImport
-from review.services.foils import intake, places, preview, reading, refusals, sending
+from review.services.foils.intake import intake, places, preview, reading, refusals, sending
 from review.tasks import worker_name
 
 State = PictureImport.State

@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from annotate.models import Campaign
 from mlcore.errors import TektiteError
 from review.models import Workflow
-from review.services.foils import reckoning, rules
+from review.services.foils.results import reckoning
+from review.services.foils.rules import rules
 
 
 class Command(BaseCommand):

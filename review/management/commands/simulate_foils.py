@@ -10,7 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from annotate.models import Campaign
 from mlcore.errors import TektiteError
 from mlcore.simulate.foil_survey import Place, SurveyParameters
-from review.services.foils import rules, stream, surveying
+from review.services.foils import surveying
+from review.services.foils.rules import rules
+from review.services.foils.stream import stream
 
 TOLD_EVERY = 500
 

@@ -30,21 +30,15 @@ from review.models import (
     Subject,
     Workflow,
 )
-from review.services.foils import (
-    confirmation,
-    figures,
-    gold,
-    gold_making,
-    judging,
-    reckoning,
-    rules,
-    settings,
-    stream,
-    surveying,
-)
-from review.services.foils.confirmation import Spot
-from review.services.foils.gold_making import Order
-from review.services.foils.selves import Person
+from review.services.foils import settings, surveying
+from review.services.foils.gold import gold, gold_making
+from review.services.foils.gold.gold_making import Order
+from review.services.foils.judging import judging
+from review.services.foils.judging.selves import Person
+from review.services.foils.results import confirmation, figures, reckoning
+from review.services.foils.results.confirmation import Spot
+from review.services.foils.rules import rules
+from review.services.foils.stream import stream
 
 Answer = Classification.Answer
 

@@ -7,7 +7,7 @@ from django.db.models import Count, Q, Sum
 from annotate.models import Campaign
 from mlcore.consensus.answers.stopping import Outcome
 from review.models import Judge, Subject, Workflow
-from review.services.foils import rules
+from review.services.foils.rules import rules
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from annotate.models import Campaign, Participant
 from mlcore.errors import InvalidInput
 from mlcore.simulate.foil_survey import Place, SurveyParameters, take, take_all
 from review.models import ScoreImport
-from review.services.foils import pictures, scores
+from review.services.foils import pictures
+from review.services.foils.stream import scores
 
 NM_PER_UM = 1000.0
 MOST = 500_000

@@ -1,17 +1,12 @@
 """Which service does which kind of errand."""
 
 from review.models import Errand
-from review.services.foils import (
-    errands,
-    gold_making,
-    reckoning,
-    replaying,
-    retiring,
-    scores,
-    simulation,
-    stream,
-    suspects,
-)
+from review.services.foils import errands
+from review.services.foils.gold import gold_making
+from review.services.foils.people import suspects
+from review.services.foils.results import reckoning
+from review.services.foils.rules import replaying, retiring, simulation
+from review.services.foils.stream import scores, stream
 
 WORKS: dict[str, errands.Work] = {
     Errand.Kind.APPLY_RULE: retiring.apply_rule,

@@ -10,13 +10,10 @@ never retires; answers to it say how well their givers see.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from math import isfinite
-from typing import Any
 
 from django.db import connection
-from django.db.models import Case, F, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -26,16 +23,15 @@ from mlcore.consensus.answers.stopping import Outcome, StoppingRule, Tally
 from mlcore.consensus.answers.stopping import outcome as outcome_by
 from mlcore.consensus.answers.swap import evidence, probability
 from mlcore.errors import InvalidInput
-from review.models import Classification, Gold, Judge, Retirement, RuleVersion, Subject, Workflow
+from review.models import Classification, Judge, Retirement, RuleVersion, Subject, Workflow
 from review.services.foils.ground import Ground, ground_of
-from review.services.foils.known import Counts, counts_of, is_right
+from review.services.foils.judging.credit import credit, giver_of
+from review.services.foils.judging.votes import Vote, by_subject, counting
 from review.services.policies.change import Change
 
 Answer = Classification.Answer
 ANSWERS = (Answer.CRATER, Answer.NOTHING, Answer.CANNOT_TELL)
 MOST_MARKS = 20
-# Effort: one for each subject judged, and so many more for a known crater found where the giver was told.
-EFFORT_OF_A_FIND = 5
 # What an answer changes of its subject, and what changes besides where it leaves the queue or comes back.
 _WEIGHED = ("n_answers", "log_odds", "n_votes", "n_cannot_tell", "n_practised")
 _MOVED = ("outcome", "rule", "retired_at", "retired_because")
@@ -51,17 +47,6 @@ _SAVE_ALL = """
             retired_because)
     WHERE s.id = w.id
 """
-
-
-@dataclass(frozen=True)
-class Vote:
-    """A person's answer to a subject that counts."""
-
-    classification: int
-    person: int
-    participant: int
-    answer: str
-    payload: dict[str, Any]
 
 
 def check(subject: Subject, *, answer: str, reason: str, payload: dict[str, object]) -> dict[str, object]:
@@ -93,7 +78,7 @@ def settle(subject: Subject, change: Change | None = None, *, is_by_new_rule: bo
         return
     votes = counting(subject)
     if change is not None and change.new.round == 0:
-        _credit(subject, change, votes)
+        credit(subject, change, votes)
     subject.n_answers = len(votes)
     if subject.stratum == Subject.Stratum.GOLD:
         subject.save(update_fields=["n_answers"])
@@ -114,7 +99,7 @@ def settle_all(
     """
     ground = ground_of(workflow)
     given = Classification.objects.filter(workflow=workflow, subject__in=subjects, round=0)
-    votes = _counting(given)
+    votes = by_subject(given)
     judges = _judges(workflow, [vote for some in votes.values() for vote in some])
     steps = []
     for subject in subjects:
@@ -126,31 +111,6 @@ def settle_all(
     with connection.cursor() as cursor:
         cursor.execute(_SAVE_ALL, columns)
     return Retirement.objects.bulk_create(steps)
-
-
-def counting(subject: Subject, *, by: int | None = None) -> list[Vote]:
-    """The standing answers to a subject, of each person the first that stands, in their order.
-
-    With `by`, those of one person's selves alone.
-    """
-    given = Classification.objects.filter(workflow_id=subject.workflow_id, subject=subject, round=0)
-    if by is not None:
-        given = given.filter(Q(participant=by) | Q(participant__merged_into=by))
-    return _counting(given).get(subject.pk, [])
-
-
-def _counting(given: QuerySet[Classification]) -> dict[int, list[Vote]]:
-    """By subject, what stands of some answers."""
-    rows = (
-        given.standing()
-        .annotate(person=Coalesce("participant__merged_into", "participant"))
-        .order_by("pk")
-        .values_list("subject", "pk", "person", "participant", "answer", "payload")
-    )
-    by_subject: dict[int, list[Vote]] = {}
-    for subject, *vote in rows:
-        by_subject.setdefault(subject, []).append(Vote(*vote))
-    return {subject: _first_of_each(votes) for subject, votes in by_subject.items()}
 
 
 def _weigh(
@@ -225,14 +185,6 @@ def why(version: RuleVersion, became: Outcome | None, tally: Tally) -> str:
     return text % words
 
 
-def _first_of_each(votes: Iterable[Vote]) -> list[Vote]:
-    """Of each person the earliest row."""
-    first: dict[int, Vote] = {}
-    for vote in sorted(votes, key=lambda vote: vote.classification):
-        first.setdefault(vote.person, vote)
-    return list(first.values())
-
-
 def _judges(workflow: Workflow, votes: Iterable[Vote]) -> dict[int, Judge]:
     people = {vote.person for vote in votes}
     judges = Judge.objects.filter(workflow=workflow, participant__in=people)
@@ -260,79 +212,13 @@ def _settle_known(subject: Subject, change: Change) -> None:
     """A known picture has as many answers as there are people: only those of this giver are read."""
     if change.new.round != 0:
         return
-    votes = counting(subject, by=_giver(change))
-    grown = _credit(subject, change, votes)
+    votes = counting(subject, by=giver_of(change))
+    grown = credit(subject, change, votes)
     # Asked as for any other picture and not needed: how long an answer takes must not tell them apart.
     _judges(subject.workflow, votes)
     ground_of(subject.workflow)
     subject.n_answers = max(0, subject.n_answers + grown)
     subject.save(update_fields=["n_answers"])
-
-
-def _giver(change: Change) -> int:
-    return change.new.participant.merged_into_id or change.new.participant_id
-
-
-def _credit(subject: Subject, change: Change, votes: list[Vote]) -> int:
-    """Count the change for its giver: answers, effort, and what a known picture says of their skill.
-
-    The test of the tutorial counts for nothing.
-
-    Returns:
-        By how many answers more of theirs count now: 1, 0 or -1.
-    """
-    new, person = change.new, _giver(change)
-    # Of any picture, known or not: see _settle_known.
-    gold = Gold.objects.select_related("subject__picture").filter(subject=subject).first()
-    if gold is not None and gold.is_practice:
-        return 0
-    after = next((vote for vote in votes if vote.person == person), None)
-    before = _counted_before(subject, change, person, after)
-    grown = (after is not None) - (before is not None)
-    changes: dict[str, Any] = {"n_answers": _plus("n_answers", grown)} if grown else {}
-    if gold is not None:
-        learnt = _taught(gold, after) - _taught(gold, before)
-        changes |= {
-            field.name: _plus(field.name, getattr(learnt, field.name))
-            for field in fields(Counts)
-            if getattr(learnt, field.name)
-        }
-    if change.last is None:
-        changes |= _done_today() | {"effort": F("effort") + 1}
-    if gold is not None and new.feedback_shown and new.answer != Answer.CANNOT_TELL:
-        was_right = is_right(gold, new.answer, new.payload)
-        changes |= {"known_of": F("known_of") + 1, "known_right": F("known_right") + int(was_right)}
-        if was_right and gold.is_crater:
-            changes["effort"] = F("effort") + int(change.last is None) + EFFORT_OF_A_FIND
-    if changes:
-        Judge.objects.filter(workflow_id=subject.workflow_id, participant=person).update(**changes)
-    return grown
-
-
-def _counted_before(subject: Subject, change: Change, person: int, after: Vote | None) -> Vote | None:
-    """The answer of the person that counted until now."""
-    own = change.before
-    rows = [Vote(own.pk, person, own.participant_id, own.answer, own.payload)] if own else []
-    if after is not None and after.participant != change.new.participant_id:
-        # Another self's answer counts now; did it already?
-        rows.append(after)
-    return next(iter(_first_of_each(rows)), None)
-
-
-def _taught(gold: Gold, vote: Vote | None) -> Counts:
-    return counts_of(gold, vote.answer, vote.payload) if vote else Counts()
-
-
-def _plus(name: str, by: int) -> Greatest:
-    return Greatest(F(name) + by, Value(0))
-
-
-def _done_today() -> dict[str, Any]:
-    today = timezone.localdate()
-    return {
-        "today": today,
-        "n_today": Case(When(Q(today=today), then=F("n_today") + 1), default=Value(1)),
-    }
 
 
 def _mark(mark: object, subject: Subject) -> dict[str, float]:

@@ -15,7 +15,8 @@ from mlcore.errors import InvalidInput, TektiteError
 from review import access
 from review.forms.confirmation import ConfirmationForm
 from review.models import Classification, Confirmation, Estimate, Picture, Subject
-from review.services.foils import candidates, confirmation, gold, reckoning
+from review.services.foils.gold import gold
+from review.services.foils.results import candidates, confirmation, reckoning
 
 
 @require_http_methods(["GET", "POST"])

@@ -18,10 +18,12 @@ from mlcore.errors import NotFound, TektiteError
 from review import access
 from review.forms.foil_gold import FilterForm, HandForm, OrderForm, TellingForm
 from review.models import Errand, Gold, Picture, Workflow
-from review.services.foils import errands, gold_making, gold_watch, rules, settings
-from review.services.foils import gold as gold_service
-from review.services.foils.gold import Kind
-from review.services.foils.gold_making import Order
+from review.services.foils import errands, settings
+from review.services.foils.gold import gold as gold_service
+from review.services.foils.gold import gold_making, gold_watch
+from review.services.foils.gold.gold import Kind
+from review.services.foils.gold.gold_making import Order
+from review.services.foils.rules import rules
 from review.tasks import errand_task
 
 PER_PAGE = 24

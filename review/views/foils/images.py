@@ -11,7 +11,7 @@ from annotate.services.storage import file_of
 from mlcore.errors import NotFound
 from review import access
 from review.models import PictureImport
-from review.services.foils import picture_list
+from review.services.foils.intake import picture_list
 
 UNDER_WAY = 5
 

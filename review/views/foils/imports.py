@@ -15,7 +15,7 @@ from mlcore.errors import TektiteError
 from review import access
 from review.forms.foil_import import BatchForm, CorrectionForm, FilesForm
 from review.models import PictureImport
-from review.services.foils import intake, places, preview, refusals, sending
+from review.services.foils.intake import intake, places, preview, refusals, sending
 from review.tasks import look_through_pictures_task, read_pictures_task
 
 State = PictureImport.State

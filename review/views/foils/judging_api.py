@@ -18,7 +18,7 @@ from mlcore.errors import NotFound
 from review import access, answers
 from review.models import Picture
 from review.serializers import TriageAnswerIn, TriageStartIn, handed_out, progress_of, showing_out, state_out
-from review.services.foils import judging, pace
+from review.services.foils.judging import judging, pace
 
 TRIAGE = ["Judging pictures of foils"]
 # Files are rounded up to so many bytes a pixel, which hardly any image exceeds; those of huge ones to this.

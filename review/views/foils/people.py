@@ -14,10 +14,11 @@ from mlcore.errors import NotFound, TektiteError
 from review import access
 from review.forms.people import DecisionForm
 from review.models import Errand, Judge, Workflow
-from review.services.foils import errands, suspects
-from review.services.foils import people as people_service
+from review.services.foils import errands
 from review.services.foils.ground import ground_of
-from review.services.foils.rules import workflow_of
+from review.services.foils.people import people as people_service
+from review.services.foils.people import suspects
+from review.services.foils.rules.rules import workflow_of
 from review.tasks import errand_task
 
 SHOWN = 50

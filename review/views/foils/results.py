@@ -15,8 +15,10 @@ from annotate.access import LEADS, me, roles_in
 from annotate.models import Campaign
 from review import access
 from review.models import Errand
-from review.services.foils import candidates, errands, reckoning, rules, tables, test_set
-from review.services.foils.candidates import WHICH, Wish
+from review.services.foils import errands
+from review.services.foils.results import candidates, reckoning, tables, test_set
+from review.services.foils.results.candidates import WHICH, Wish
+from review.services.foils.rules import rules
 from review.tasks import errand_task
 
 

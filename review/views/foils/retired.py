@@ -15,8 +15,9 @@ from mlcore.errors import InvalidInput, NotFound, TektiteError
 from review import access
 from review.forms.rules import ReopenForm, RetiredFilter
 from review.models import Errand, Subject, Workflow
-from review.services.foils import errands, retiring
-from review.services.foils.rules import workflow_of
+from review.services.foils import errands
+from review.services.foils.rules import retiring
+from review.services.foils.rules.rules import workflow_of
 from review.tasks import errand_task
 
 SHOWN = 40

@@ -14,8 +14,9 @@ from mlcore.errors import TektiteError
 from review import access
 from review.forms.rules import NewRuleForm
 from review.models import Errand, Workflow
-from review.services.foils import errands, rule_preview
-from review.services.foils import rules as rules_service
+from review.services.foils import errands
+from review.services.foils.rules import rule_preview
+from review.services.foils.rules import rules as rules_service
 from review.services.foils.words import OUTCOMES, SETTINGS
 from review.tasks import errand_task
 

@@ -12,8 +12,8 @@ from review import access
 from review.forms.rules import RuleForm
 from review.models import Errand
 from review.services.foils import errands, plots
-from review.services.foils import rules as rules_service
-from review.services.foils.simulation import FEWEST_PEOPLE, PRACTISED_AFTER
+from review.services.foils.rules import rules as rules_service
+from review.services.foils.rules.simulation import FEWEST_PEOPLE, PRACTISED_AFTER
 from review.services.foils.words import SETTINGS
 from review.tasks import errand_task
 

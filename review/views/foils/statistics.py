@@ -11,7 +11,9 @@ from annotate.access import LEADS, roles_in
 from mlcore.errors import Conflict, NotFound
 from review import access
 from review.models import Errand, Gold, Reckoning
-from review.services.foils import audited, errands, figures, reckoning, rules
+from review.services.foils import errands
+from review.services.foils.results import audited, figures, reckoning
+from review.services.foils.rules import rules
 
 
 @require_GET

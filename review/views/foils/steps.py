@@ -9,9 +9,10 @@ from annotate.templatetags.planet import whole
 from annotate.views.steps import Step
 from review.access import REVIEWERS
 from review.models import Gold, Judge, Workflow
-from review.services.foils import candidates, reckoning, rules
-from review.services.foils.candidates import Wish
-from review.services.foils.selves import Person
+from review.services.foils.judging.selves import Person
+from review.services.foils.results import candidates, reckoning
+from review.services.foils.results.candidates import Wish
+from review.services.foils.rules import rules
 
 
 def next_step(person: Person | None, roles: frozenset[str], campaign: Campaign) -> Step:

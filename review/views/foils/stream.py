@@ -14,16 +14,9 @@ from mlcore.errors import TektiteError
 from review import access
 from review.forms.foil_stream import CALIBRATED, ScoresForm, ThresholdForm
 from review.models import Errand, ScoreImport, Workflow
-from review.services.foils import (
-    audit,
-    errands,
-    rules,
-    score_calibration,
-    scores,
-    settings,
-    stream,
-    threshold,
-)
+from review.services.foils import errands, settings
+from review.services.foils.rules import rules
+from review.services.foils.stream import audit, score_calibration, scores, stream, threshold
 from review.tasks import errand_task
 
 # Up to so many pictures the queue is filled while the lead waits: a second or two.

@@ -12,7 +12,8 @@ from annotate.access import authorise
 from annotate.models import Campaign
 from review import access
 from review.models import Workflow
-from review.services.foils import rules, tutorial
+from review.services.foils.judging import tutorial
+from review.services.foils.rules import rules
 
 A_DAY_S = 86_400
 

@@ -15,7 +15,8 @@ from annotate.services.participants import participant_of
 from mlcore.consensus.answers.swap import log_odds
 from review.models import Classification, Gold, Judge, Picture, Subject, Workflow
 from review.services import classifications
-from review.services.foils import pictures, rules
+from review.services.foils import pictures
+from review.services.foils.rules import rules
 from tests.review.foils.browser import Browser
 
 PRIOR = 0.04

@@ -11,7 +11,7 @@ from PIL import Image
 
 from annotate.models import Campaign
 from review.models import PictureImport
-from review.services.foils import intake, reading, sending
+from review.services.foils.intake import intake, reading, sending
 
 
 def noise(seed: int, *, shape: tuple[int, int] = (40, 50), dtype: type = np.uint8) -> np.ndarray:

@@ -13,8 +13,8 @@ from annotate.models import Campaign, Membership, Role, User
 from annotate.services.participants import participant_of
 from mlcore.errors import Conflict, InvalidInput
 from review.models import Classification, Confirmation, Picture, Subject
-from review.services.foils import test_set
-from review.services.foils.confirmation import MOST_PLACES, Spot, confirm
+from review.services.foils.results import test_set
+from review.services.foils.results.confirmation import MOST_PLACES, Spot, confirm
 
 pytestmark = pytest.mark.django_db
 

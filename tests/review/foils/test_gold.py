@@ -22,9 +22,11 @@ from review.models import (
     Subject,
     Workflow,
 )
-from review.services.foils import gold, gold_making, gold_watch, pictures, stream
-from review.services.foils.gold import Kind
-from review.services.foils.gold_making import Order
+from review.services.foils import pictures
+from review.services.foils.gold import gold, gold_making, gold_watch
+from review.services.foils.gold.gold import Kind
+from review.services.foils.gold.gold_making import Order
+from review.services.foils.stream import stream
 
 pytestmark = pytest.mark.django_db
 SMALL = FoilParameters(width_px=96, height_px=80)

@@ -22,9 +22,11 @@ from PIL import Image
 from annotate.models import Campaign
 from mlcore.simulate.foils import FoilParameters, draw_exposure, expose, make_scene
 from review.models import Errand, Frame, Gold, Judge, Showing, Subject, Workflow
-from review.services.foils import gold_making, pictures, stream
+from review.services.foils import pictures
 from review.services.foils import settings as triage_settings
-from review.services.foils.gold_making import Order
+from review.services.foils.gold import gold_making
+from review.services.foils.gold.gold_making import Order
+from review.services.foils.stream import stream
 
 pytestmark = pytest.mark.django_db
 LITTLE = FoilParameters(width_px=96, height_px=64)

@@ -10,7 +10,7 @@ from annotate.models import Campaign
 from annotate.services.storage import file_of
 from mlcore.errors import Conflict, InvalidInput
 from review.models import IncomingFile, Picture, PictureImport, Subject
-from review.services.foils import decoding, incoming, intake, reading, sending
+from review.services.foils.intake import decoding, incoming, intake, reading, sending
 from tests.review.foils.files import (
     bring,
     encoded,

@@ -15,7 +15,7 @@ from annotate.models import Campaign
 from annotate.services.storage import file_of
 from mlcore.errors import InvalidInput, NoRoom
 from review.models import IncomingFile, Picture, PictureImport
-from review.services.foils import decoding, incoming, intake, reading, sending
+from review.services.foils.intake import decoding, incoming, intake, reading, sending
 from tests.review.foils.files import bring, encoded, image, laid, look, noise, tarred, upload, zipped
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from annotate.models import Campaign
 from annotate.services.storage import file_of
 from review.models import Picture, PictureImport
-from review.services.foils import reading
+from review.services.foils.intake import reading
 from tests.review.foils.files import image, laid, tarred
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,8 @@ from django.utils import timezone
 from annotate.models import Campaign
 from annotate.services import liveness
 from review.models import IncomingFile, Picture, PictureImport
-from review.services.foils import incoming, intake, pictures, reading
+from review.services.foils import pictures
+from review.services.foils.intake import incoming, intake, reading
 from tests.review.foils.files import image, look, zipped
 
 pytestmark = pytest.mark.django_db

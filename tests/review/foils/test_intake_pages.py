@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from annotate.models import Campaign, User
 from review.models import Gold, Picture, PictureImport
-from review.services.foils import intake, picture_list, sending
+from review.services.foils.intake import intake, picture_list, sending
 from tests.review.foils.files import bring, image, look, upload, zipped
 from webapp.celery import app
 

@@ -19,8 +19,9 @@ from annotate.models import Campaign, Participant, User
 from annotate.services.participants import participant_of
 from review import access
 from review.models import Classification, Judge, Showing, Subject, Workflow
-from review.services.foils import networks, rules, showings
 from review.services.foils import settings as triage_settings
+from review.services.foils.judging import networks, showings
+from review.services.foils.rules import rules
 from tests.review.foils.browser import MARK, Browser, subject_of
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,8 @@ from mlcore.consensus.answers.skill import Rates
 from mlcore.consensus.answers.suspicion import Reason
 from mlcore.errors import Conflict, InvalidInput
 from review.models import Classification, Errand, Judge, Quarantine, Subject, Workflow
-from review.services.foils import people, suspects, work
+from review.services.foils import work
+from review.services.foils.people import people, suspects
 
 Make = Callable[..., Any]
 HERE = {"x_px": 10.0, "y_px": 10.0}

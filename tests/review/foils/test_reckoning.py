@@ -17,8 +17,9 @@ from mlcore.consensus.answers.stopping import Outcome, StoppingRule
 from mlcore.errors import Conflict
 from review.models import Classification, Estimate, Gold, Judge, Reckoning, Retirement, Subject, Workflow
 from review.services import classifications
-from review.services.foils import log, reckoning, rules, weighing
-from review.services.foils.reckoning import check, reckon
+from review.services.foils.results import log, reckoning, weighing
+from review.services.foils.results.reckoning import check, reckon
+from review.services.foils.rules import rules
 
 Answer = Classification.Answer
 pytestmark = pytest.mark.django_db

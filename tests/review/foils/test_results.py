@@ -26,8 +26,8 @@ from review.models import (
     Subject,
     Workflow,
 )
-from review.services.foils import audited, candidates, figures, reckoning
-from review.services.foils.candidates import Wish
+from review.services.foils.results import audited, candidates, figures, reckoning
+from review.services.foils.results.candidates import Wish
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,9 @@ from annotate.services.participants import participant_of
 from mlcore.consensus.answers.stopping import Outcome, StoppingRule
 from mlcore.errors import Conflict, InvalidInput
 from review.models import Errand, Judge, Reckoning, Retirement, Subject, Workflow
-from review.services.foils import errands, retiring, rule_preview, rules, weighing, work
+from review.services.foils import errands, work
+from review.services.foils.results import weighing
+from review.services.foils.rules import retiring, rule_preview, rules
 
 Make = Callable[..., Any]
 # Few answers decide, so that a test needs few of them.

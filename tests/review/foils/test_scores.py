@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from mlcore.consensus.answers.swap import log_odds
 from review.models import Picture, ScoreImport, Workflow
-from review.services.foils import score_calibration, scores, stream
+from review.services.foils.stream import score_calibration, scores, stream
 
 pytestmark = pytest.mark.django_db
 MakePicture = Callable[..., Picture]

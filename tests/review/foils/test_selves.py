@@ -15,7 +15,7 @@ from annotate.models import Participant, User
 from annotate.services.participants import participant_of
 from review.models import Judge, Subject, Workflow
 from review.services import classifications
-from review.services.foils import selves
+from review.services.foils.judging import selves
 
 pytestmark = pytest.mark.django_db
 

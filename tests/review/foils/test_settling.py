@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from review.models import Judge, Retirement, Subject, Workflow
 from review.services import classifications
-from review.services.foils import retiring
+from review.services.foils.rules import retiring
 from review.services.policies import triage as policy
 
 pytestmark = pytest.mark.django_db

@@ -17,10 +17,10 @@ from mlcore.consensus.answers.stopping import StoppingRule
 from mlcore.consensus.answers.swap import log_odds
 from review.models import Classification, Judge, RuleVersion, Showing, Subject, Workflow
 from review.services import classifications
-from review.services.foils import judging, sampling, selves, showings
 from review.services.foils import settings as triage_settings
-from review.services.foils.judging import Handed
-from review.services.foils.selves import Person
+from review.services.foils.judging import judging, sampling, selves, showings
+from review.services.foils.judging.judging import Handed
+from review.services.foils.judging.selves import Person
 
 pytestmark = pytest.mark.django_db
 

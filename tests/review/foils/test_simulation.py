@@ -13,7 +13,8 @@ from annotate.models import Campaign, User
 from mlcore.consensus.answers.stopping import StoppingRule
 from mlcore.consensus.answers.swap import log_odds
 from review.models import Errand, Judge, Workflow
-from review.services.foils import errands, plots, simulation, work
+from review.services.foils import errands, plots, work
+from review.services.foils.rules import simulation
 
 Make = Callable[..., Any]
 RULE = StoppingRule(reject=1e-3)

@@ -12,7 +12,7 @@ from annotate.services import members
 from annotate.services.storage import file_of
 from mlcore.consensus.answers.stopping import Outcome
 from review.models import Gold, Subject, Workflow
-from review.services.foils import reckoning
+from review.services.foils.results import reckoning
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]

@@ -15,9 +15,9 @@ from annotate.services.participants import participant_of
 from mlcore.consensus.answers.swap import log_odds
 from mlcore.errors import InvalidInput
 from review.models import Picture, Showing, Subject, Workflow
-from review.services.foils import audit, stream, threshold
 from review.services.foils import settings as triage_settings
 from review.services.foils.settings import TriageSettings
+from review.services.foils.stream import audit, stream, threshold
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,10 @@ from django.utils import timezone
 from annotate.models import Campaign, User
 from mlcore.simulate.foils import FoilParameters, draw_exposure, expose, make_scene
 from review.models import Errand, Gold, Picture, Showing, Subject, Workflow
-from review.services.foils import gold_watch, pictures, scores, settings, work
-from review.services.foils.gold_making import Order
+from review.services.foils import pictures, settings, work
+from review.services.foils.gold import gold_watch
+from review.services.foils.gold.gold_making import Order
+from review.services.foils.stream import scores
 
 pytestmark = pytest.mark.django_db
 

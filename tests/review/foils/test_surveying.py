@@ -10,7 +10,8 @@ from django.core.management import CommandError, call_command
 from annotate.models import Campaign
 from review.management.commands import simulate_foils
 from review.models import Subject
-from review.services.foils import rules, surveying
+from review.services.foils import surveying
+from review.services.foils.rules import rules
 
 pytestmark = pytest.mark.django_db
 

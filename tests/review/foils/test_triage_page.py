@@ -12,7 +12,7 @@ from PIL import Image
 
 from annotate.models import Campaign, Participant, User
 from review.models import Judge, Showing, Subject
-from review.services.foils import tutorial
+from review.services.foils.judging import tutorial
 
 Make = Callable[..., list[Subject]]
 ClientOf = Callable[[User | None], Client]

@@ -19,8 +19,9 @@ from mlcore.consensus.answers.stopping import StoppingRule
 from mlcore.consensus.answers.swap import evidence, log_odds
 from review.models import Classification, Gold, Judge, Reckoning, Retirement, RuleVersion, Subject, Workflow
 from review.services import classifications
-from review.services.foils import known
+from review.services.foils.gold import known
 from review.services.foils.ground import Ground
+from review.services.foils.judging.votes import Vote
 from review.services.policies import triage as policy
 
 pytestmark = pytest.mark.django_db
@@ -280,7 +281,7 @@ def test_not_the_last_digit_of_the_odds_depends_on_who_came_first():
     found = {
         policy.tally_of(
             Subject(prior_log_odds=0.1),
-            [policy.Vote(place, who, who, said[who], {}) for place, who in enumerate(order)],
+            [Vote(place, who, who, said[who], {}) for place, who in enumerate(order)],
             judges,
             ground,
         )

@@ -1,0 +1,1 @@
+"""Known pictures: made, kept, watched, and what answers to them say."""

@@ -1,0 +1,1 @@
+"""Pictures in: sent, looked through, confirmed, read by a worker."""

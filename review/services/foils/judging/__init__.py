@@ -1,0 +1,1 @@
+"""Judging: who is shown what, who they are, and what becomes of an answer."""

@@ -1,0 +1,1 @@
+"""People who judge: what they see, and whose answers are set aside."""

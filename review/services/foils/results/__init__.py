@@ -1,0 +1,1 @@
+"""Results: the log reckoned, and what scientists get of it."""

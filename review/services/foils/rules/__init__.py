@@ -1,0 +1,1 @@
+"""Stopping rules: set, tried beforehand, replayed, simulated, and undone."""

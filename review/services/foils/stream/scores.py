@@ -1,0 +1,274 @@
+"""Scores of pictures from a file: copied in as they stream, matched in one statement, reported in numbers."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePath
+from typing import BinaryIO
+from uuid import uuid4
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from annotate.models import Campaign, Participant
+from annotate.services.names import clean_label
+from annotate.services.storage import check_size, file_of, size_of, store
+from mlcore.errors import InvalidInput, TektiteError
+from mlcore.formats.foil_scores import BadScore, ScoreRow, read_scores
+from review.models import Errand, Picture, ScoreImport, Subject
+from review.services.foils.errands import Progress
+from review.services.foils.stream import score_calibration, stream
+
+EXAMPLES = 5
+# Up to this a file is read while its sender waits: about a second.
+SMALL_BYTES = 1_000_000
+
+State = ScoreImport.State
+
+
+@dataclass
+class Problem:
+    """Rows that were not taken for one reason: how many, and the first of them in words."""
+
+    n: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, words: str) -> None:
+        self.n += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(words)
+
+
+@dataclass
+class Report:
+    """What became of a file's rows."""
+
+    n_rows: int = 0
+    n_taken: int = 0
+    n_without: int = 0
+    unreadable: Problem = field(default_factory=Problem)
+    out_of_range: Problem = field(default_factory=Problem)
+    unknown: Problem = field(default_factory=Problem)
+    several: Problem = field(default_factory=Problem)
+    twice: Problem = field(default_factory=Problem)
+
+    def sentences(self) -> list[tuple[str, list[str]]]:
+        """Each thing to know, with its examples; nothing of what did not happen."""
+        told = [
+            (
+                _("%(taken)s of %(rows)s rows gave a picture its score.")
+                % {"taken": f"{self.n_taken:,}", "rows": f"{self.n_rows:,}"},
+                [],
+            )
+        ]
+        for problem, words in (
+            (
+                self.unknown,
+                _("Rows that name no picture of this campaign: %s. Check names, or name by hash."),
+            ),
+            (self.several, _("Rows that name several pictures of one name: %s. Name these by their hash.")),
+            (
+                self.twice,
+                _("Rows that name a picture which an earlier row has scored: %s. The first counts."),
+            ),
+            (self.out_of_range, _("Rows left out, with a score outside 0 to 1: %s.")),
+            (self.unreadable, _("Rows that could not be read: %s.")),
+        ):
+            if problem.n:
+                told.append((words % f"{problem.n:,}", problem.examples))
+        if self.n_without:
+            told.append(
+                (_("Pictures without a score: %s. People see them all.") % f"{self.n_without:,}", []),
+            )
+        return told
+
+
+def report_of(one: ScoreImport) -> Report | None:
+    """The report of a file that has been read."""
+    if one.state != State.DONE:
+        return None
+    stored = dict(one.report)
+    kinds = ("unreadable", "out_of_range", "unknown", "several", "twice")
+    return Report(**{key: Problem(**stored.pop(key)) for key in kinds}, **stored)
+
+
+def take_in(
+    *,
+    campaign: Campaign,
+    requested_by: Participant | None,
+    is_calibrated: bool,
+    upload: UploadedFile | None = None,
+    path: Path | None = None,
+) -> ScoreImport:
+    """Keep a file of scores to be read: uploaded, or a file of the server's.
+
+    Raises:
+        InvalidInput: There is no such file, it is empty or too large.
+        NoRoom: The disk has no room for it.
+    """
+    given = str(upload.name) if upload is not None else str(path)
+    file_name = clean_label(PurePath(given).name) or "scores.csv"
+    check_size(file_name, (upload.size or 0) if upload is not None else size_of(path))
+    uid = uuid4()
+    kept = f"foil-scores/{uid}"
+    target = file_of(kept)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        store(target, path, upload)
+        with target.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        return ScoreImport.objects.create(
+            uid=uid,
+            campaign=campaign,
+            requested_by=requested_by,
+            file_name=file_name,
+            path=kept,
+            sha256=sha256,
+            is_calibrated=is_calibrated,
+        )
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def is_small(one: ScoreImport) -> bool:
+    """Whether it can be read while somebody waits."""
+    return size_of(file_of(one.path)) <= SMALL_BYTES
+
+
+def read(pk: int) -> bool:
+    """Give the campaign's pictures the scores of a waiting file, all at once or none; whether it did.
+
+    A refusal is kept on the row in words; a file that has been read, or that another worker reads, is left.
+    """
+    try:
+        with transaction.atomic():
+            one = (
+                ScoreImport.objects.select_for_update(skip_locked=True, of=("self",))
+                .filter(pk=pk, state__in=(State.QUEUED, State.READING))
+                .first()
+            )
+            if one is None:
+                return False
+            with file_of(one.path).open("rb") as stream:
+                report = _apply(one, stream)
+            one.report, one.state, kept, one.path = asdict(report), State.DONE, one.path, ""
+            one.save()
+            score_calibration.refresh(one.campaign, is_calibrated=one.is_calibrated)
+    except (TektiteError, OSError) as error:
+        words = error.message if isinstance(error, TektiteError) else _("The file is no longer on the disk.")
+        ScoreImport.objects.filter(pk=pk).update(state=State.FAILED, error=words)
+        return False
+    file_of(kept).unlink(missing_ok=True)
+    return True
+
+
+def work(errand: Errand, tell: Progress) -> dict[str, object]:
+    """The errand of reading a file; the queue is filled with what it says."""
+    one = ScoreImport.objects.get(pk=errand.question["scores"])
+    read(one.pk)
+    one.refresh_from_db()
+    if one.state == State.FAILED:
+        raise InvalidInput(one.error)
+    return {"new": stream.fill(workflow=errand.workflow)}
+
+
+def _apply(one: ScoreImport, stream: BinaryIO) -> Report:
+    report = Report()
+    with connection.cursor() as cursor:
+        # Whoever reads several files in one transaction has them still.
+        cursor.execute("DROP TABLE IF EXISTS incoming_score, matched_score")
+        cursor.execute(
+            "CREATE TEMPORARY TABLE incoming_score (line bigint, name text, sha256 text, score float8) "
+            "ON COMMIT DROP"
+        )
+        with cursor.copy("COPY incoming_score (line, name, sha256, score) FROM STDIN") as copy:
+            for row in _good(stream, report):
+                copy.write_row((row.line, row.name, row.sha256, row.score))
+        cursor.execute("ANALYZE incoming_score")
+        _match(cursor, one.campaign)
+        _tell(cursor, report)
+        _refuse_mixture(cursor, one)
+        cursor.execute(
+            "UPDATE review_picture SET score_raw = m.score, score = CASE WHEN %s THEN m.score END "
+            "FROM matched_score m WHERE m.picture_id = review_picture.id AND m.n_named = 1 AND m.place = 1",
+            [one.is_calibrated],
+        )
+        report.n_taken = cursor.rowcount
+    unscored = Picture.objects.filter(campaign=one.campaign, score_raw__isnull=True)
+    report.n_without = unscored.exclude(subjects__stratum=Subject.Stratum.GOLD).count()
+    return report
+
+
+def _good(stream: BinaryIO, report: Report) -> Iterator[ScoreRow]:
+    for row in read_scores(stream):
+        report.n_rows += 1
+        if isinstance(row, BadScore):
+            (report.out_of_range if row.code == "out_of_range" else report.unreadable).add(row.reason)
+        else:
+            yield row
+
+
+_MATCH = """
+CREATE TEMPORARY TABLE matched_score ON COMMIT DROP AS
+SELECT line, called, score, picture_id, count(picture_id) OVER (PARTITION BY line) AS n_named,
+       row_number() OVER (PARTITION BY picture_id ORDER BY line) AS place
+FROM (
+    SELECT i.line, i.name AS called, i.score, p.id AS picture_id
+    FROM incoming_score i LEFT JOIN review_picture p ON p.campaign_id = %(campaign)s AND p.name = i.name
+    WHERE i.sha256 = ''
+    UNION ALL
+    SELECT i.line, i.sha256, i.score, p.id
+    FROM incoming_score i LEFT JOIN review_picture p ON p.campaign_id = %(campaign)s AND p.sha256 = i.sha256
+    WHERE i.sha256 <> ''
+) AS named
+"""
+
+
+def _match(cursor, campaign: Campaign) -> None:  # noqa: ANN001 a database cursor of Django's
+    cursor.execute(_MATCH, {"campaign": campaign.pk})
+
+
+def _tell(cursor, report: Report) -> None:  # noqa: ANN001
+    for problem, condition in (
+        (report.unknown, "picture_id IS NULL"),
+        (report.several, "n_named > 1"),
+        (report.twice, "n_named = 1 AND place > 1"),
+    ):
+        cursor.execute(f"SELECT count(DISTINCT line) FROM matched_score WHERE {condition}")
+        (problem.n,) = cursor.fetchone()
+        cursor.execute(
+            f"SELECT DISTINCT line, called FROM matched_score WHERE {condition} "
+            f"ORDER BY line LIMIT {EXAMPLES}"
+        )
+        problem.examples = [
+            _("line %(line)d: %(name)s") % {"line": line, "name": called}
+            for line, called in cursor.fetchall()
+        ]
+
+
+def _refuse_mixture(cursor, one: ScoreImport) -> None:  # noqa: ANN001
+    """Raw and calibrated scores cannot stand side by side: a threshold would mean two things."""
+    before = one.campaign.score_imports.filter(state=State.DONE).order_by("-pk").first()
+    if before is None or before.is_calibrated == one.is_calibrated:
+        return
+    cursor.execute(
+        "SELECT count(*) FROM review_picture p WHERE p.campaign_id = %s AND p.score_raw IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM matched_score m WHERE m.picture_id = p.id AND m.n_named = 1)",
+        [one.campaign_id],
+    )
+    (n_left,) = cursor.fetchone()
+    if n_left:
+        raise InvalidInput(
+            _(
+                "%(n)s pictures have %(old)s scores that this file of %(new)s scores does not replace, and "
+                "one threshold cannot serve both. Give a file that names all scored pictures."
+            )
+            % {
+                "n": f"{n_left:,}",
+                "old": _("calibrated") if before.is_calibrated else _("raw"),
+                "new": _("calibrated") if one.is_calibrated else _("raw"),
+            },
+            code="mixed_scores",
+        )
