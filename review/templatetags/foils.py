@@ -1,6 +1,9 @@
 """The head and tabs that all pages on a campaign's foils share, and words for outcomes."""
 
+from dataclasses import dataclass
+
 from django import forms, template
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from annotate.access import LEADS, roles_in
@@ -14,17 +17,30 @@ register = template.Library()
 
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
-# Shown in this order, to whom the page's row in the matrix lets in.
-TABS = (
-    ("review:foils", _("Overview")),
-    ("review:foil_images", _("Images")),
-    ("review:foil_stream", _("Stream")),
-    ("review:foil_gold", _("Gold")),
-    ("review:foil_rules", _("Rules")),
-    ("review:foil_simulation", _("Simulator")),
-    ("review:foil_people", _("People")),
-    ("review:foil_results", _("Results")),
+# Shown in this order, to whom the page's row in the matrix lets in; each with the pages below it.
+TABS: tuple[tuple[str, Promise, frozenset[str]], ...] = (
+    ("review:foils", _("Overview"), frozenset()),
+    (
+        "review:foil_images",
+        _("Images"),
+        frozenset({"review:foil_import", "review:foil_correction", "review:foil_batch"}),
+    ),
+    ("review:foil_stream", _("Stream"), frozenset()),
+    ("review:foil_gold", _("Gold"), frozenset({"review:foil_gold_add"})),
+    ("review:foil_rules", _("Rules"), frozenset({"review:foil_retired"})),
+    ("review:foil_simulation", _("Simulator"), frozenset()),
+    ("review:foil_people", _("People"), frozenset()),
+    ("review:foil_results", _("Results"), frozenset({"review:foil_statistics"})),
 )
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One tab of a campaign's foils; `current` is what aria-current says of it."""
+
+    name: str
+    label: Promise
+    current: str
 
 
 @register.inclusion_tag("review/foils/partials/head.html", takes_context=True)
@@ -41,7 +57,13 @@ def foil_tabs(context: template.Context, campaign: Campaign) -> dict[str, object
 
 def _tabs(context: template.Context, campaign: Campaign) -> dict[str, object]:
     roles = roles_in(context["request"].user, campaign)
-    open_to = [(name, label) for name, label in TABS if roles & MATRIX.get(name, {}).get("GET", frozenset())]
+    match = context["request"].resolver_match
+    here = match.view_name if match else ""
+    open_to = [
+        Tab(name, label, "page" if here == name else "true" if here in below else "")
+        for name, label, below in TABS
+        if roles & MATRIX[name]["GET"]
+    ]
     return {
         "request": context["request"],
         "campaign": campaign,

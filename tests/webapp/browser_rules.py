@@ -31,6 +31,9 @@ BANNED_JS = {
     r"(?<![\w.$])eval\(|\bnew Function\(": "runs text as code, and the CSP forbids it",
     r"\.(?:inner|outer)HTML\s*\+?=|insertAdjacentHTML|document\.write": "lets markup through: build elements",
 }
+ASKS_ANEW = re.compile(r"\shx-\w+=")
+INCLUDES = re.compile(r"{%\s*include\s+\"([^\"]+)\"")
+EXTENDS = re.compile(r"{%\s*extends\s+\"([^\"]+)\"")
 WRITTEN_PATH = re.compile(
     r"[\"'`]/(?:api|accounts|admin|basemaps|campaigns|catalogues|map-tiles|runs|model-versions)\b"
 )
@@ -121,3 +124,28 @@ def templates_are_strict(root: Path) -> list[str]:
             for match in re.finditer(pattern, text):
                 breaches.append(f"{path.relative_to(root).as_posix()}:{_line(text, match.start())}: {why}")
     return breaches
+
+
+def pages_that_ask_anew_load_htmx(root: Path) -> list[str]:
+    """A page with a part that htmx asks for anew loads it: else the part stands still, without a word."""
+    folder = root / "templates"
+    texts = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.html")}
+    breaches = []
+    for name, text in sorted(texts.items()):
+        if not EXTENDS.search(text) or _loads_htmx(texts, name):
+            continue
+        asking = [match for match in INCLUDES.finditer(text) if _asks_anew(texts, match[1])]
+        for match in [*ASKS_ANEW.finditer(text), *asking]:
+            line = _line(text, match.start() + 1)
+            breaches.append(f"templates/{name}:{line}: this needs htmx, and the page does not load it")
+    return breaches
+
+
+def _asks_anew(texts: dict[str, str], name: str) -> bool:
+    text = texts.get(name, "")
+    return bool(ASKS_ANEW.search(text)) or any(_asks_anew(texts, other) for other in INCLUDES.findall(text))
+
+
+def _loads_htmx(texts: dict[str, str], name: str) -> bool:
+    text = texts.get(name, "")
+    return "htmx.min.js" in text or any(_loads_htmx(texts, parent) for parent in EXTENDS.findall(text))

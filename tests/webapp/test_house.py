@@ -21,6 +21,7 @@ RULES = [
     browser_rules.leaflet_stays_in_its_rooms,
     browser_rules.no_banned_scripts,
     browser_rules.templates_are_strict,
+    browser_rules.pages_that_ask_anew_load_htmx,
 ]
 
 # (rule, the file that breaks it, its text; the breach is on the last line)
@@ -82,6 +83,11 @@ PLANTED = [
     (browser_rules.templates_are_strict, "templates/a.html", '<p onclick="a()">'),
     (browser_rules.templates_are_strict, "templates/a.html", "{{ name|safe }}"),
     (browser_rules.templates_are_strict, "templates/a.html", '<a href="/campaigns/">'),
+    (
+        browser_rules.pages_that_ask_anew_load_htmx,
+        "templates/a.html",
+        '{% extends "b.html" %}\n<p hx-get="{{ url }}">',
+    ),
 ]
 
 Rule = Callable[[Path], list[str]]

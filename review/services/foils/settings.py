@@ -14,10 +14,12 @@ from review.models import Workflow
 CONSENT_TEXT = gettext_lazy(
     "You are asked to look at microscope images of aluminium foils and to say whether they show an impact "
     "crater. We record each answer you give, where you click, and how long you looked, under a pseudonym. "
-    "Your network address is not kept with them. What you answered is joined with the answers of others, and "
-    "some images are ones whose answer is known: from these we learn how well each person sees craters, and "
-    "only you and the project's leads see that. You may stop at any time; the answers given until then are "
-    "kept. Whoever first finds what turns out to be a crater is credited under their pseudonym."
+    "Your network address is not kept with them.\n\n"
+    "What you answered is joined with the answers of others, and some images are ones whose answer is known: "
+    "from these we learn how well each person sees craters, and only you and the project's leads see that."
+    "\n\n"
+    "You may stop at any time; the answers given until then are kept. Whoever first finds what turns out to "
+    "be a crater is credited under their pseudonym."
 )
 LONGEST_TEXT = 5_000
 MOST_PRACTICE = 50

@@ -151,8 +151,8 @@ def _reliability(axes: "Axes", found: dict[str, Any]) -> None:
     axes.set_ylim(-0.03, 1.05)
     axes.set_xlabel("probability foretold")
     axes.set_ylabel("share of craters found")
-    text = f"expected calibration error {found['error']:.3f}\n{found['n']} known pictures"
-    axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=6.5)
+    text = f"expected calibration error {found['error']:.3f}, {found['n']} known pictures"
+    axes.set_title(text, loc="left", fontsize=6.5)
 
 
 def _skills(axes: "Axes", found: dict[str, Any]) -> None:
