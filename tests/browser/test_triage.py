@@ -159,7 +159,7 @@ def test_a_visitor_from_consent_to_the_end_with_a_thumb(
         {"x_px": pytest.approx(20, abs=0.5), "y_px": pytest.approx(12, abs=0.5)}
     ]
     assert given[second.pk].answer == "cannot_tell"
-    assert [row.answer for row in given.values()].count("nothing") == 3 + 1
+    assert [row.answer for row in given.values() if row.subject.stratum != "gold"].count("nothing") == 3
     took_ms = page.evaluate(MEASURED, PAINTED)
     assert len(took_ms) >= 4
     log.info(
@@ -249,8 +249,11 @@ def test_keys_alone_are_enough(
     sheet.asked()
     sheet.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("Move the cross")
-    sheet.press("Escape", "Space")
-    sheet.asked()
+    sheet.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    third = sheet.asked()
+    sheet.press("Space")
+    assert sheet.asked() != third
     sheet.press("n")
     expect(page.locator("#nothing")).to_contain_text("You have finished")
     given = standing()

@@ -14,8 +14,12 @@ from review import tasks
 from review.models import ModelVersion, Run
 
 HOSTS = ("north", "south")
-# Who is killed is given up for lost after 8 seconds instead of 40.
-IMPATIENT = {"HEARTBEAT_S": "2"}
+# Who is killed is given up for lost after 8 seconds instead of 40; programs send faster than people.
+IMPATIENT = {
+    "HEARTBEAT_S": "2",
+    "FOIL_ANSWERS_PER_MINUTE": "1000000",
+    "API_WRITES_PER_MINUTE": "1000000",
+}
 # Enough steps and windows that there is a middle to be killed in; what is learnt does not matter.
 SHORT = {"steps": 200, "views": 1, "batch_size": 1, "crop_px": 96, "window_px": 128, "overlap_px": 96}
 
