@@ -4,13 +4,13 @@ Columns lon, lat (degrees), diam_km and optionally source and name. Reading neve
 what was understood is in the layout, and every row comes out, as a crater or with the reason why not.
 """
 
-import math
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, NamedTuple
 
 from mlcore.errors import InvalidInput
+from mlcore.formats import csv_lines
 from mlcore.formats.crater_columns import Columns, find_columns
 from mlcore.formats.delimited import (
     Encoding,
@@ -22,7 +22,7 @@ from mlcore.formats.delimited import (
     records,
 )
 from mlcore.formats.longitudes import Convention, stated_west
-from mlcore.formats.names import clean_name, guard_formula, printable, unguard_formula
+from mlcore.formats.names import clean_name, unguard_formula
 from mlcore.formats.numbers import BadNumber, has_decimal_commas, read_number
 
 # So many rows decide whether decimals stand behind commas, and what a column says of the directions.
@@ -297,18 +297,9 @@ def write(features: Iterable[Mapping[str, object]], *, extra_columns: Sequence[s
     Yields:
         The header, then one line for each feature, all ending in CRLF (RFC 4180).
     """
-    yield ",".join(["lon", "lat", "diam_km", "source", "name", *extra_columns]) + "\r\n"
+    texts = ("source", "name", *extra_columns)
+    yield csv_lines.line(("lon", "lat", "diam_km", *texts))
     for feature in features:
         lon, lat, diameter_m = (float(feature[key]) for key in ("lon", "lat", "diameter_m"))  # type: ignore[arg-type]
-        cells = [f"{lon:.8f}", f"{lat:.8f}", f"{diameter_m / 1000.0:.12g}"]
-        cells += [_cell(feature.get(key)) for key in ("source", "name", *extra_columns)]
-        yield ",".join(cells) + "\r\n"
-
-
-def _cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    if isinstance(value, bool | int | float):
-        return str(value)
-    text = guard_formula(printable(str(value)))
-    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',";\t|') else text
+        numbers = f"{lon:.8f},{lat:.8f},{diameter_m / 1000.0:.12g},"
+        yield numbers + csv_lines.line(feature.get(key) for key in texts)

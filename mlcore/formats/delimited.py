@@ -115,6 +115,28 @@ def _is_cp1252(stream: BinaryIO) -> bool:
 
 
 @contextmanager
+def table(stream: BinaryIO) -> Iterator[Iterator[Record]]:
+    """A table's records, the header first, in whatever encoding and with whatever separator it came.
+
+    Args:
+        stream: The file; can seek.
+
+    Raises:
+        InvalidInput: The file is empty, or no text.
+    """
+    encoding = find_encoding(stream)
+    with as_text(stream, encoding) as text:
+        delimiter = find_delimiter(first_line(text))
+    with as_text(stream, encoding) as text:
+        yield records(text, delimiter)
+
+
+def cell_at(cells: list[str], at: int | None) -> str:
+    """A cell without blanks around it; empty where there is no such column, or the record is short."""
+    return cells[at].strip() if at is not None and at < len(cells) else ""
+
+
+@contextmanager
 def as_text(stream: BinaryIO, encoding: Encoding) -> Iterator[TextIO]:
     """The stream from its beginning as text with its line ends untouched; it stays open afterwards."""
     stream.seek(0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from mlcore.errors import InvalidInput
-from mlcore.formats.delimited import Record, as_text, find_delimiter, find_encoding, first_line, records
+from mlcore.formats.delimited import Record, cell_at, table
 from mlcore.formats.foil_names import Place
 from mlcore.formats.foil_scores import LONGEST_NAME, NAME_COLUMNS
 from mlcore.formats.names import printable
@@ -77,11 +77,7 @@ def read_places(stream: BinaryIO) -> Iterator[PlaceRow | BadPlace]:
     Raises:
         InvalidInput: The file is empty or no text, or its header names no such columns.
     """
-    encoding = find_encoding(stream)
-    with as_text(stream, encoding) as text:
-        delimiter = find_delimiter(first_line(text))
-    with as_text(stream, encoding) as text:
-        rows = records(text, delimiter)
+    with table(stream) as rows:
         columns = _columns(next(rows, None))
         for row in rows:
             yield _read(row, columns)
@@ -129,12 +125,12 @@ def _columns(header: Record | None) -> _Columns:
 def _read(row: Record, columns: _Columns) -> PlaceRow | BadPlace:
     if row.cells is None:
         return BadPlace(row.line, f"Line {row.line} has a quotation mark that nobody closed.")
-    name = _cell(row.cells, columns.name).replace("\\", "/").removeprefix("./")
+    name = cell_at(row.cells, columns.name).replace("\\", "/").removeprefix("./")
     if not 0 < len(name) <= LONGEST_NAME:
         return BadPlace(row.line, f"Line {row.line} names no file.")
     try:
         place = Place(
-            foil=printable(_cell(row.cells, columns.foil)) or None,
+            foil=printable(cell_at(row.cells, columns.foil)) or None,
             x_um=_number(row.cells, columns.x, "stage position x"),
             y_um=_number(row.cells, columns.y, "stage position y"),
             nm_per_px=_number(row.cells, columns.scale, "size of a pixel"),
@@ -148,14 +144,10 @@ def _read(row: Record, columns: _Columns) -> PlaceRow | BadPlace:
 
 
 def _number(cells: list[str], column: tuple[int, float] | None, what: str) -> float | None:
-    cell = _cell(cells, column and column[0])
+    cell = cell_at(cells, column and column[0])
     if column is None or not cell:
         return None
     value = read_number(cell, what, decimal_comma=has_decimal_commas([cell])) * column[1]
     if not math.isfinite(value):
         raise BadNumber("not_a_number", f"The {what} is '{printable(cell)[:40]}', far too large.", "")
     return value
-
-
-def _cell(cells: list[str], at: int | None) -> str:
-    return cells[at].strip() if at is not None and at < len(cells) else ""

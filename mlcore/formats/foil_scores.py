@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from mlcore.errors import InvalidInput
-from mlcore.formats.delimited import Record, as_text, find_delimiter, find_encoding, first_line, records
+from mlcore.formats.delimited import Record, cell_at, table
 from mlcore.formats.names import printable
 from mlcore.formats.numbers import BadNumber, read_number
 
@@ -68,18 +68,13 @@ def read_scores(stream: BinaryIO) -> Iterator[ScoreRow | BadScore]:
     Raises:
         InvalidInput: The file is empty or no text, or its header names no such columns.
     """
-    encoding = find_encoding(stream)
-    with as_text(stream, encoding) as text:
-        header = first_line(text)
-    delimiter = find_delimiter(header)
-    with as_text(stream, encoding) as text:
-        rows = records(text, delimiter)
-        columns = _columns(next(rows, None), delimiter)
+    with table(stream) as rows:
+        columns = _columns(next(rows, None))
         for row in rows:
             yield _read(row, columns)
 
 
-def _columns(header: Record | None, delimiter: str) -> _Columns:
+def _columns(header: Record | None) -> _Columns:
     names = [re.sub(r"[^a-z0-9]+", "_", cell.strip().lower()) for cell in (header and header.cells) or []]
 
     def find(known: tuple[str, ...]) -> int | None:
@@ -99,14 +94,14 @@ def _columns(header: Record | None, delimiter: str) -> _Columns:
 def _read(row: Record, columns: _Columns) -> ScoreRow | BadScore:
     if row.cells is None:
         return BadScore(row.line, "no_name", f"Line {row.line} has a quotation mark that nobody closed.")
-    sha256 = _cell(row.cells, columns.sha256).lower()
-    name = "" if sha256 else _cell(row.cells, columns.name)
+    sha256 = cell_at(row.cells, columns.sha256).lower()
+    name = "" if sha256 else cell_at(row.cells, columns.name)
     if sha256 and not _SHA256.fullmatch(sha256):
         shown = printable(sha256)[:20]
         return BadScore(row.line, "no_name", f"Line {row.line}: “{shown}” is no SHA-256 (64 digits).")
     if not sha256 and not 0 < len(name) <= LONGEST_NAME:
         return BadScore(row.line, "no_name", f"Line {row.line} names no picture.")
-    cell = _cell(row.cells, columns.score)
+    cell = cell_at(row.cells, columns.score)
     try:
         score = read_number(cell, "score")
     except BadNumber as error:
@@ -114,7 +109,3 @@ def _read(row: Record, columns: _Columns) -> ScoreRow | BadScore:
     if not 0.0 <= score <= 1.0:
         return BadScore(row.line, "out_of_range", f"Line {row.line}: the score {score:g} is not in 0 to 1.")
     return ScoreRow(row.line, name, sha256, score)
-
-
-def _cell(cells: list[str], at: int | None) -> str:
-    return cells[at].strip() if at is not None and at < len(cells) else ""

@@ -155,7 +155,7 @@ def test_a_visitor_s_crater_is_found_reckoned_and_confirmed(
     with Path(download.value.path()).open() as file:
         (row,) = csv.DictReader(line for line in file if not line.startswith("#"))
     assert found.picture.name in row.values()
-    assert row["discoverers"].split()[0] == visitor.pseudonym
+    assert row["discoverers"].split("; ")[0] == visitor.pseudonym
 
 
 def judges_and_signs_up(page: Page) -> Subject:

@@ -1,9 +1,9 @@
 """Files that were not taken in, and why: kept once each, told as a list."""
 
-import csv
 from collections.abc import Iterator
 
-from mlcore.formats.names import guard_formula, printable
+from mlcore.formats import csv_lines
+from mlcore.formats.names import printable
 from review.models import PictureImport, RefusedFile
 
 LONGEST_NAME = RefusedFile._meta.get_field("name").max_length
@@ -22,17 +22,8 @@ def refuse(batch: PictureImport, files: list[tuple[str, str]]) -> None:
     batch.n_refused = batch.refused.count()
 
 
-class _Line:
-    """What csv writes a line to."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
 def lines(batch: PictureImport) -> Iterator[str]:
-    """All of them as CSV, harmless in spreadsheets."""
-    writer = csv.writer(_Line(), lineterminator="\r\n")
-    yield writer.writerow(["file", "reason"])
+    """All of them as CSV."""
+    yield csv_lines.line(("file", "reason"))
     rows = batch.refused.order_by("pk").values_list("name", "reason")
-    for row in rows.iterator(chunk_size=2000):
-        yield writer.writerow([guard_formula(cell) for cell in row])
+    yield from map(csv_lines.line, rows.iterator(chunk_size=2000))

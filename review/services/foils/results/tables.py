@@ -1,11 +1,10 @@
 """Results as CSV, streamed: units in the names of columns, and in each row what the numbers come from."""
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 from annotate.models import Campaign
-from mlcore.formats.names import guard_formula, printable
-from review.models import Reckoning
+from mlcore.formats import csv_lines
+from review.models import Confirmation, Picture, Reckoning
 from review.services.foils.results import candidates, test_set
 from review.services.foils.results.candidates import Candidate, Wish
 
@@ -26,7 +25,7 @@ TEST_SET_COLUMNS = (
 def candidates_csv(reckoning: Reckoning | None, wish: Wish) -> Iterator[str]:
     """The list with its ranks; only its head while nothing has been reckoned."""
     rows = candidates.every(reckoning, wish) if reckoning else ()
-    return _csv(
+    return csv_lines.table(
         CANDIDATE_COLUMNS,
         (_candidate(rank, row, reckoning) for rank, row in enumerate(rows, 1)),
     )
@@ -34,7 +33,10 @@ def candidates_csv(reckoning: Reckoning | None, wish: Wish) -> Iterator[str]:
 
 def test_set_csv(campaign: Campaign) -> Iterator[str]:
     """One row for each confirmed crater."""
-    return _csv(TEST_SET_COLUMNS, test_set.rows(campaign))
+    return csv_lines.table(
+        TEST_SET_COLUMNS,
+        (row for one in test_set.confirmed(campaign).iterator(chunk_size=1000) for row in _craters(one)),
+    )
 
 
 def _candidate(rank: int, row: Candidate, reckoning: Reckoning) -> dict[str, object]:
@@ -50,19 +52,11 @@ def _candidate(rank: int, row: Candidate, reckoning: Reckoning) -> dict[str, obj
         "rule": subject.rule.number if subject.rule else None,
         "stratum": subject.stratum,
         "subject_uid": subject.uid,
-        "picture_uid": picture.uid,
-        "picture": picture.name,
-        "picture_sha256": picture.sha256,
-        "synthetic": picture.synthetic,
-        "foil": picture.foil,
-        "x_um": picture.x_um,
-        "y_um": picture.y_um,
-        "nm_per_px": picture.nm_per_px,
+        **_picture(picture),
         "width_px": picture.width_px,
         "height_px": picture.height_px,
-        "score": picture.score,
         "callers": len(row.discoverers),
-        "discoverers": " ".join(row.discoverers),
+        "discoverers": "; ".join(row.discoverers),
         "click_x_px": place and round(place.x_px, 2),
         "click_y_px": place and round(place.y_px, 2),
         "click_people": place and place.n_people,
@@ -78,19 +72,32 @@ def _candidate(rank: int, row: Candidate, reckoning: Reckoning) -> dict[str, obj
     }
 
 
-def _csv(columns: tuple[str, ...], rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
-    """Lines that end in CRLF (RFC 4180); what a spreadsheet would run as a formula gets an apostrophe."""
-    yield ",".join(columns) + "\r\n"
-    for row in rows:
-        yield ",".join(_cell(row[column]) for column in columns) + "\r\n"
+def _craters(one: Confirmation) -> Iterator[dict[str, object]]:
+    """One row for each crater of a confirmed picture, with where it lies in it."""
+    for number, place in enumerate(one.places, 1):
+        yield {
+            **_picture(one.subject.picture),
+            "crater": number,
+            "crater_x_px": place["x_px"],
+            "crater_y_px": place["y_px"],
+            "crater_diameter_um": place.get("diameter_um"),
+            "method": one.method,
+            "confirmed_at": one.created_at.isoformat(timespec="seconds"),
+            "confirmed_by": str(one.by),
+            "note": one.note,
+        }
 
 
-def _cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    text = guard_formula(printable(str(value)))
-    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',";') else text
+def _picture(picture: Picture) -> dict[str, object]:
+    """What both tables say of a picture."""
+    return {
+        "picture_uid": picture.uid,
+        "picture": picture.name,
+        "picture_sha256": picture.sha256,
+        "synthetic": picture.synthetic,
+        "foil": picture.foil,
+        "x_um": picture.x_um,
+        "y_um": picture.y_um,
+        "nm_per_px": picture.nm_per_px,
+        "score": picture.score,
+    }
