@@ -24,7 +24,7 @@ from review.services.foils.gold import gold_making, gold_watch
 from review.services.foils.gold.gold import Kind
 from review.services.foils.gold.gold_making import Order
 from review.services.foils.rules import rules
-from review.tasks import errand_task
+from review.views.foils.asking import ask
 
 PER_PAGE = 24
 PRACTICE_RECOMMENDED = 12
@@ -61,14 +61,7 @@ def gold(request: HttpRequest, uid: UUID) -> HttpResponse:
 def _make(request: HttpRequest, workflow: Workflow, form: OrderForm) -> None:
     order = form.order(gold_making.blanks_at_hand(workflow))
     gold_making.check(workflow, order)
-    errand, is_new = errands.ask(
-        workflow=workflow,
-        kind=Errand.Kind.MAKE_GOLD,
-        question=gold_making.question_of(order),
-        by=me(request),
-    )
-    if is_new:
-        errand_task.delay_on_commit(errand.pk)
+    ask(request, workflow, Errand.Kind.MAKE_GOLD, gold_making.question_of(order))
 
 
 def _move(workflow: Workflow, act: str, subject: str) -> None:

@@ -19,7 +19,7 @@ from review.services.foils.ground import ground_of
 from review.services.foils.people import people as people_service
 from review.services.foils.people import suspects
 from review.services.foils.rules.rules import workflow_of
-from review.tasks import errand_task
+from review.views.foils.asking import ask
 
 SHOWN = 50
 
@@ -72,8 +72,4 @@ def _decide(request: HttpRequest, workflow: Workflow, form: DecisionForm) -> Non
         messages.success(request, _("These answers weigh again."))
     # Each decision asks anew: what an earlier one has under way may have passed some pictures already.
     question = {"judge": judge.pk, "step": judge.quarantines.latest("pk").pk}
-    errand, is_new = errands.ask(
-        workflow=workflow, kind=Errand.Kind.WEIGH_AGAIN, question=question, by=me(request)
-    )
-    if is_new:
-        errand_task.delay_on_commit(errand.pk)
+    ask(request, workflow, Errand.Kind.WEIGH_AGAIN, question)

@@ -18,7 +18,7 @@ from review.models import Errand, Subject, Workflow
 from review.services.foils import errands
 from review.services.foils.rules import retiring
 from review.services.foils.rules.rules import workflow_of
-from review.tasks import errand_task
+from review.views.foils.asking import ask
 
 SHOWN = 40
 
@@ -71,8 +71,4 @@ def _reopen(request: HttpRequest, workflow: Workflow, form: ReopenForm, chosen: 
             _("Choose one rule and one outcome first: these pictures then come back together.")
         )
     retiring.check_reopening(given["further"], given["why"])
-    errand, is_new = errands.ask(
-        workflow=workflow, kind=Errand.Kind.REOPEN, question={**chosen, **given}, by=me(request)
-    )
-    if is_new:
-        errand_task.delay_on_commit(errand.pk)
+    ask(request, workflow, Errand.Kind.REOPEN, {**chosen, **given})

@@ -18,7 +18,7 @@ from review.services.foils import errands
 from review.services.foils.rules import rule_preview
 from review.services.foils.rules import rules as rules_service
 from review.services.foils.words import OUTCOMES, SETTINGS
-from review.tasks import errand_task
+from review.views.foils.asking import ask
 
 
 @require_http_methods(["GET", "POST"])
@@ -37,7 +37,7 @@ def rules(request: HttpRequest, uid: UUID) -> HttpResponse:
         if act == "preview":
             preview = rule_preview.preview(workflow, form.rule())
         elif act == "replay":
-            _ask(request, workflow, Errand.Kind.REPLAY, {"settings": form.rule().to_json()})
+            ask(request, workflow, Errand.Kind.REPLAY, {"settings": form.rule().to_json()})
             return redirect(f"{request.path}#replay")
         else:
             try:
@@ -55,14 +55,8 @@ def _set(request: HttpRequest, workflow: Workflow, form: NewRuleForm) -> None:
         workflow=workflow, rule=form.rule(), why=form.cleaned_data["why"], by=me(request)
     )
     question = {"rule": version.number, "opens_again": form.cleaned_data["opens_again"]}
-    _ask(request, workflow, Errand.Kind.APPLY_RULE, question)
+    ask(request, workflow, Errand.Kind.APPLY_RULE, question)
     messages.success(request, _("Rule %(number)d stands from now on.") % {"number": version.number})
-
-
-def _ask(request: HttpRequest, workflow: Workflow, kind: Errand.Kind, question: dict[str, object]) -> None:
-    errand, is_new = errands.ask(workflow=workflow, kind=kind, question=question, by=me(request))
-    if is_new:
-        errand_task.delay_on_commit(errand.pk)
 
 
 def _context(workflow: Workflow) -> dict[str, object]:

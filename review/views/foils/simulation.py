@@ -6,7 +6,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from annotate.access import me
 from mlcore.consensus.answers.stopping import StoppingRule
 from review import access
 from review.forms.rules import RuleForm
@@ -15,7 +14,7 @@ from review.services.foils import errands, plots
 from review.services.foils.rules import rules as rules_service
 from review.services.foils.rules.simulation import FEWEST_PEOPLE, PRACTISED_AFTER
 from review.services.foils.words import SETTINGS
-from review.tasks import errand_task
+from review.views.foils.asking import ask
 
 
 @require_http_methods(["GET", "POST"])
@@ -26,14 +25,7 @@ def simulation(request: HttpRequest, uid: UUID) -> HttpResponse:
     settings = last.question["settings"] if last else rules_service.current(workflow).settings
     form = RuleForm(request.POST or None, initial=StoppingRule.from_json(settings).to_json())
     if request.method == "POST" and form.is_valid():
-        errand, is_new = errands.ask(
-            workflow=workflow,
-            kind=Errand.Kind.SIMULATION,
-            question={"settings": form.rule().to_json()},
-            by=me(request),
-        )
-        if is_new:
-            errand_task.delay_on_commit(errand.pk)
+        ask(request, workflow, Errand.Kind.SIMULATION, {"settings": form.rule().to_json()})
         return redirect(request.path)
     found = last.findings if last else {}
     return render(

@@ -17,7 +17,7 @@ from review.models import Errand, ScoreImport, Workflow
 from review.services.foils import errands, settings
 from review.services.foils.rules import rules
 from review.services.foils.stream import audit, score_calibration, scores, stream, threshold
-from review.tasks import errand_task
+from review.views.foils.asking import ask
 
 # Up to so many pictures the queue is filled while the lead waits: a second or two.
 FEW_PICTURES = 20_000
@@ -73,7 +73,7 @@ def _read(request: HttpRequest, workflow: Workflow, form: ScoresForm) -> None:
         upload=given["file"],
     )
     if not scores.is_small(one):
-        _ask(request, workflow, Errand.Kind.READ_SCORES, {"scores": one.pk})
+        ask(request, workflow, Errand.Kind.READ_SCORES, {"scores": one.pk})
         return
     if scores.read(one.pk):
         _fill(request, workflow)
@@ -85,18 +85,12 @@ def _read(request: HttpRequest, workflow: Workflow, form: ScoresForm) -> None:
 
 def _fill(request: HttpRequest, workflow: Workflow) -> None:
     if workflow.campaign.pictures.count() > FEW_PICTURES:
-        _ask(request, workflow, Errand.Kind.FILL, {})
+        ask(request, workflow, Errand.Kind.FILL, {})
         return
     n_new = stream.fill(workflow=workflow)
     messages.success(
         request, _("The queue is up to date; %(n)s pictures are new in it.") % {"n": f"{n_new:,}"}
     )
-
-
-def _ask(request: HttpRequest, workflow: Workflow, kind: Errand.Kind, question: dict[str, object]) -> None:
-    errand, is_new = errands.ask(workflow=workflow, kind=kind, question=question, by=me(request))
-    if is_new:
-        errand_task.delay_on_commit(errand.pk)
 
 
 def _context(workflow: Workflow, now: settings.TriageSettings) -> dict[str, object]:

@@ -181,7 +181,7 @@ def test_a_lead_sets_somebody_aside_on_the_page(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent = []
-    monkeypatch.setattr("review.views.foils.people.errand_task.delay_on_commit", sent.append)
+    monkeypatch.setattr("review.views.foils.asking.errand_task.delay_on_commit", sent.append)
     ada = make_judge("ada", n_answers=5)
     client, url = client_of(lead), reverse("review:foil_people", args=[foils.uid])
     decision = {"judge": ada.participant.uid, "act": "set_aside"}

@@ -377,7 +377,7 @@ def test_a_lead_previews_replays_and_sets_a_rule(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent = []
-    monkeypatch.setattr("review.views.foils.rules.errand_task.delay_on_commit", sent.append)
+    monkeypatch.setattr("review.views.foils.asking.errand_task.delay_on_commit", sent.append)
     [subject] = make_foil_subjects(1, probability=0.3)
     for judge in judges[:2]:
         say(judge, subject, "nothing")
@@ -420,7 +420,7 @@ def test_the_list_of_what_left_the_queue_shows_why_and_the_way_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent = []
-    monkeypatch.setattr("review.views.foils.retired.errand_task.delay_on_commit", sent.append)
+    monkeypatch.setattr("review.views.foils.asking.errand_task.delay_on_commit", sent.append)
     stand(QUICK)
     one, other = make_foil_subjects(2, probability=0.3)
     for judge in judges[:2]:

@@ -112,7 +112,7 @@ def test_a_lead_asks_for_it_on_the_page_and_nothing_is_changed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent = []
-    monkeypatch.setattr("review.views.foils.simulation.errand_task.delay_on_commit", sent.append)
+    monkeypatch.setattr("review.views.foils.asking.errand_task.delay_on_commit", sent.append)
     client, url = client_of(lead), reverse("review:foil_simulation", args=[foils.uid])
     assert "Nothing has been simulated here yet" in client.get(url).content.decode()
     assert client.post(url, RULE.to_json()).status_code == 302

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.db import connection
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from annotate.models import Campaign
 from mlcore.formats.foil_places import BadPlace, PlaceRow, read_places
 from review.models import PictureImport
+from review.services.foils.named_rows import Problem, with_problems
 
-EXAMPLES = 5
 KINDS = ("unknown", "several", "twice", "unreadable")
 
 # A row names a thing by its whole name, by the name without folders, or by that without its ending: whichever
@@ -50,19 +49,6 @@ UPDATE review_picture AS p SET foil = coalesce(i.foil, p.foil), x_um = coalesce(
     y_um = coalesce(i.y_um, p.y_um), nm_per_px = coalesce(i.nm_per_px, p.nm_per_px)
 FROM matched_place m JOIN incoming_place i USING (line) WHERE m.thing = p.id AND {_USABLE}
 """
-
-
-@dataclass
-class Problem:
-    """Rows that are not used for one reason: how many, and the first of them in words."""
-
-    n: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    def add(self, words: str) -> None:
-        self.n += 1
-        if len(self.examples) < EXAMPLES:
-            self.examples.append(words)
 
 
 @dataclass
@@ -108,10 +94,8 @@ class Report:
 
 def report_of(batch: PictureImport) -> Report | None:
     """The report of a batch's table; None where it has none."""
-    stored = dict(batch.table.get("report") or {})
-    if not stored:
-        return None
-    return Report(**{kind: Problem(**stored.pop(kind)) for kind in KINDS}, **stored)
+    stored = batch.table.get("report")
+    return Report(**with_problems(stored, KINDS)) if stored else None
 
 
 def tell_files(batch: PictureImport, table: Path) -> Report:
@@ -159,7 +143,7 @@ def _apply(stream: BinaryIO, things: str, owner: int, change: str | None) -> Rep
             (report.several, "n_named > 1"),
             (report.twice, "n_named = 1 AND nth > 1"),
         ):
-            _tell(cursor, problem, condition)
+            problem.find(cursor, "matched_place", condition)
         cursor.execute(f"SELECT count(*) FROM matched_place m WHERE {_USABLE}")
         (report.n_used,) = cursor.fetchone()
         if change:
@@ -174,14 +158,3 @@ def _good(stream: BinaryIO, report: Report) -> Iterator[PlaceRow]:
             report.unreadable.add(row.reason)
         else:
             yield row
-
-
-def _tell(cursor, problem: Problem, condition: str) -> None:  # noqa: ANN001 a database cursor of Django's
-    cursor.execute(f"SELECT count(DISTINCT line) FROM matched_place WHERE {condition}")
-    (problem.n,) = cursor.fetchone()
-    cursor.execute(
-        f"SELECT DISTINCT line, called FROM matched_place WHERE {condition} ORDER BY line LIMIT {EXAMPLES}"
-    )
-    problem.examples = [
-        _("line %(line)d: %(name)s") % {"line": line, "name": called} for line, called in cursor.fetchall()
-    ]

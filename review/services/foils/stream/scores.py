@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign, Participant
@@ -18,26 +19,13 @@ from mlcore.errors import InvalidInput, TektiteError
 from mlcore.formats.foil_scores import BadScore, ScoreRow, read_scores
 from review.models import Errand, Picture, ScoreImport, Subject
 from review.services.foils.errands import Progress
+from review.services.foils.named_rows import Problem, with_problems
 from review.services.foils.stream import score_calibration, stream
 
-EXAMPLES = 5
 # Up to this a file is read while its sender waits: about a second.
 SMALL_BYTES = 1_000_000
 
 State = ScoreImport.State
-
-
-@dataclass
-class Problem:
-    """Rows that were not taken for one reason: how many, and the first of them in words."""
-
-    n: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    def add(self, words: str) -> None:
-        self.n += 1
-        if len(self.examples) < EXAMPLES:
-            self.examples.append(words)
 
 
 @dataclass
@@ -88,9 +76,8 @@ def report_of(one: ScoreImport) -> Report | None:
     """The report of a file that has been read."""
     if one.state != State.DONE:
         return None
-    stored = dict(one.report)
     kinds = ("unreadable", "out_of_range", "unknown", "several", "twice")
-    return Report(**{key: Problem(**stored.pop(key)) for key in kinds}, **stored)
+    return Report(**with_problems(one.report, kinds))
 
 
 def take_in(
@@ -187,8 +174,13 @@ def _apply(one: ScoreImport, stream: BinaryIO) -> Report:
             for row in _good(stream, report):
                 copy.write_row((row.line, row.name, row.sha256, row.score))
         cursor.execute("ANALYZE incoming_score")
-        _match(cursor, one.campaign)
-        _tell(cursor, report)
+        cursor.execute(_MATCH, {"campaign": one.campaign_id})
+        for problem, condition in (
+            (report.unknown, "picture_id IS NULL"),
+            (report.several, "n_named > 1"),
+            (report.twice, "n_named = 1 AND place > 1"),
+        ):
+            problem.find(cursor, "matched_score", condition)
         _refuse_mixture(cursor, one)
         cursor.execute(
             "UPDATE review_picture SET score_raw = m.score, score = CASE WHEN %s THEN m.score END "
@@ -226,29 +218,7 @@ FROM (
 """
 
 
-def _match(cursor, campaign: Campaign) -> None:  # noqa: ANN001 a database cursor of Django's
-    cursor.execute(_MATCH, {"campaign": campaign.pk})
-
-
-def _tell(cursor, report: Report) -> None:  # noqa: ANN001
-    for problem, condition in (
-        (report.unknown, "picture_id IS NULL"),
-        (report.several, "n_named > 1"),
-        (report.twice, "n_named = 1 AND place > 1"),
-    ):
-        cursor.execute(f"SELECT count(DISTINCT line) FROM matched_score WHERE {condition}")
-        (problem.n,) = cursor.fetchone()
-        cursor.execute(
-            f"SELECT DISTINCT line, called FROM matched_score WHERE {condition} "
-            f"ORDER BY line LIMIT {EXAMPLES}"
-        )
-        problem.examples = [
-            _("line %(line)d: %(name)s") % {"line": line, "name": called}
-            for line, called in cursor.fetchall()
-        ]
-
-
-def _refuse_mixture(cursor, one: ScoreImport) -> None:  # noqa: ANN001
+def _refuse_mixture(cursor: CursorWrapper, one: ScoreImport) -> None:
     """Raw and calibrated scores cannot stand side by side: a threshold would mean two things."""
     before = one.campaign.score_imports.filter(state=State.DONE).order_by("-pk").first()
     if before is None or before.is_calibrated == one.is_calibrated:
