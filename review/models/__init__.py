@@ -3,6 +3,7 @@
 from review.models.audit_stratum import AuditStratum
 from review.models.classification import Classification
 from review.models.confirmation import Confirmation
+from review.models.cut_out import CutOut
 from review.models.dataset import Dataset
 from review.models.errand import Errand
 from review.models.gold import Gold
@@ -26,6 +27,7 @@ __all__ = [
     "AuditStratum",
     "Classification",
     "Confirmation",
+    "CutOut",
     "Dataset",
     "Errand",
     "Estimate",

@@ -11,6 +11,12 @@ from annotate.models import Campaign
 class Picture(models.Model):
     """One place of a foil, judged as one thing; its frames differ in focus only."""
 
+    class Purpose(models.TextChoices):
+        SURVEY = "survey", _("Survey: searched for craters by people and the network")
+        # Of test shots and known ground: they teach the network, and nobody is asked about them.
+        REFERENCE = "reference", _("Reference: shows craters that are cut out of it to teach the network")
+        BLANK = "blank", _("Blank: foil without a crater, as ground to teach the network on")
+
     class Side(models.TextChoices):
         TRAIN = "train", _("Training")
         VALIDATION = "validation", _("Validation")
@@ -29,6 +35,7 @@ class Picture(models.Model):
     height_px = models.PositiveIntegerField()
     # Of the frames' hashes in their order: the same pixels are the same picture, whatever they are called.
     sha256 = models.CharField(max_length=64)
+    purpose = models.CharField(max_length=16, choices=Purpose, default=Purpose.SURVEY)
     # Of a hash of the pixels, so that no picture ever changes sides.
     side = models.CharField(max_length=16, choices=Side)
     # What a network says, as it said it, and calibrated to a probability of a crater.

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models import Campaign, Participant
+from review.models.picture import Picture
 
 
 class PictureImport(models.Model):
@@ -48,6 +49,8 @@ class PictureImport(models.Model):
     pages = models.CharField(max_length=16, choices=Pages, default=Pages.FOCUS)
     nm_per_px = models.FloatField(null=True, blank=True)
     synthetic = models.BooleanField(default=False)
+    # What its pictures are for.
+    purpose = models.CharField(max_length=16, choices=Picture.Purpose, default=Picture.Purpose.SURVEY)
 
     state = models.CharField(max_length=16, choices=State, default=State.LISTING)
     attempt = models.PositiveIntegerField(default=0)

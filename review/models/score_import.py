@@ -1,4 +1,4 @@
-"""Files of scores: what a network says of each picture, and what became of the file's rows."""
+"""Scores: what a network says of each picture, and what became of the file's rows."""
 
 import uuid
 
@@ -6,10 +6,11 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models import Campaign, Participant
+from review.models.run import Run
 
 
 class ScoreImport(models.Model):
-    """One file of scores for a campaign's pictures."""
+    """Scores for a campaign's pictures from one source: a file, or a run of our own network."""
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Waits for a worker")
@@ -21,7 +22,11 @@ class ScoreImport(models.Model):
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="score_imports")
     requested_by = models.ForeignKey(Participant, null=True, on_delete=models.SET_NULL, related_name="+")
-    file_name = models.CharField(max_length=300)
+    # Of a file, its name; of a network of ours, the run that scored.
+    file_name = models.CharField(max_length=300, blank=True)
+    run = models.OneToOneField(
+        Run, null=True, blank=True, on_delete=models.SET_NULL, related_name="score_import"
+    )
     # Relative to MEDIA_ROOT until it is read; empty afterwards.
     path = models.CharField(max_length=200, blank=True)
     sha256 = models.CharField(max_length=64)
