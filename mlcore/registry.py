@@ -38,6 +38,7 @@ SYSTEMS: dict[str, System] = {
     name: System(name, f"mlcore.{name}")
     for name in (
         "crater_detector",
+        "foil_classifier",
     )
 }  # fmt: skip
 

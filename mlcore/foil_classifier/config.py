@@ -1,0 +1,248 @@
+"""Settings of the foil classifier. Importing this loads no torch.
+
+The published recipe (seeds/stardust-foils.txt) leaves its layer list, rates and ranges of warping open;
+what is said there is kept: eight convolutions, seven dense layers, 216,465 weights, dropout, L2, Nadam, binary
+cross-entropy, 20,000 crops of 150 × 150 px and then 20,000 of 384 × 512 px.
+"""
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from mlcore.errors import InvalidInput
+
+PRECISIONS = ("float32", "bfloat16")
+# As the smallest picture that is read.
+SMALLEST_CROP_PX = 32
+
+
+@dataclass(frozen=True)
+class Config:
+    """One complete set of settings. A range is (lowest, highest); "share" is a probability from 0 to 1.
+
+    Sizes are across a cut-out, which holds a crater with its rim and a little ground: the crater within
+    measures about two thirds of it.
+
+    Attributes:
+        channels: Maps of each convolution; all kernels but the first are 3 × 3.
+        first_kernel_px: Edge of the first kernel, odd.
+        first_stride: Its step, in pixels.
+        pool_after: Numbers (from 0) of the convolutions that a 2 × 2 maximum follows; one over the whole image
+            follows the last one.
+        dense: Width of each dense layer; the last is 1.
+        dropout: Share of the values dropped after the first two dense layers.
+        l2: Of Keras: l2 · Σ w² over all kernels, biases apart, is added to the loss.
+        precision: Of training on a CPU, "float32" (bit-equal) or "bfloat16" (faster where the processor knows
+            it). A GPU always takes bfloat16.
+        crop_1_px: Edge of the square crops of the first step.
+        steps_1: Optimiser steps of the first step.
+        batch_1: Crops per optimiser step, half of them with a crater.
+        rate_1: Peak learning rate; it warms up, then falls along a cosine.
+        crop_2_px: Height and width of the second step's crops, at most the usual picture's.
+        steps_2: As steps_1, of the second step, from the first one's weights.
+        batch_2: As batch_1.
+        rate_2: As rate_1.
+        size_px: Range of drawn sizes, each factor of two as likely; (0, 0) keeps to each cut-out's own size.
+        scale: Range of factors on the own size where sizes are not drawn; with nm_per_px known on both sides
+            the own size is that on the ground.
+        aspect: A cut-out is stretched one way and squeezed the other, up to this ratio of the two.
+        gain: Range of factors on the contrast.
+        elastic: Smooth displacements of up to about this share of the radius make other shapes.
+        broken_share: Of pasted craters, with parts worn away.
+        residue_share: Of pasted craters, with something bright left inside.
+        blur_share: Of pasted craters, blurred by blur_px.
+        blur_px: Range of standard deviations of that blur.
+        easy_share: Of the first step, in which the smallest size falls from easy_factor times size_px[0].
+        easy_factor: See easy_share.
+        hard_share: Of blank crops, from a known look-alike, where there are any.
+        crater_share: Of crops with a crater, from a confirmed crater's own picture, where there are any.
+        mine_every: In the second step, the blanks that the network believes most are looked for anew after so
+            many optimiser steps; 0: never.
+        mine_pool: Blanks looked at each time.
+        mine_share: Of these, the share that counts as hard.
+        mine_weight: A hard blank is drawn this many times as often as another.
+        max_blanks: No more blanks than this are frozen into a dataset.
+        n_validation: At most so many pasted images of a held-out side are measured on.
+        sensitivity: The threshold keeps this share of the validation side's pasted craters.
+    """
+
+    channels: tuple[int, ...] = (8, 16, 16, 16, 24, 40, 80, 128)
+    first_kernel_px: int = 7
+    first_stride: int = 2
+    pool_after: tuple[int, ...] = (1, 3, 5)
+    dense: tuple[int, ...] = (256, 128, 64, 32, 16, 8, 1)
+    dropout: float = 0.1
+    l2: float = 1e-5
+    precision: str = "float32"
+    crop_1_px: int = 150
+    steps_1: int = 6000
+    batch_1: int = 32
+    rate_1: float = 2e-3
+    crop_2_px: tuple[int, ...] = (384, 512)
+    steps_2: int = 1500
+    batch_2: int = 8
+    rate_2: float = 5e-4
+    size_px: tuple[float, ...] = (6.0, 150.0)
+    scale: tuple[float, ...] = (0.7, 1.4)
+    aspect: float = 1.8
+    gain: tuple[float, ...] = (0.5, 1.4)
+    elastic: float = 0.2
+    broken_share: float = 0.5
+    residue_share: float = 0.4
+    blur_share: float = 0.5
+    blur_px: tuple[float, ...] = (0.3, 1.2)
+    easy_share: float = 0.3
+    easy_factor: float = 4.0
+    hard_share: float = 0.3
+    crater_share: float = 0.2
+    mine_every: int = 400
+    mine_pool: int = 1000
+    mine_share: float = 0.1
+    mine_weight: float = 5.0
+    max_blanks: int = 4000
+    n_validation: int = 500
+    sensitivity: float = 0.98
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of both steps together."""
+        return self.steps_1 + self.steps_2
+
+    def layout(self) -> dict[str, Any]:
+        """What weights must share to fit: JSON-serialisable."""
+        names = ("channels", "first_kernel_px", "first_stride", "pool_after", "dense")
+        return {name: value for name, value in self.to_json().items() if name in names}
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-serialisable dict with the attributes as keys."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Config":
+        """Inverse of to_json."""
+        return make_config("quick", value)
+
+
+# `quick` is for a first look and for tests of the whole; `full` is the same with patience. `paper` is the
+# published recipe: 20,000 images in each step with craters warped in aspect, scale and rotation around their
+# own size, and nothing else.
+PRESETS: dict[str, Config] = {
+    "quick": Config(steps_1=1500, steps_2=300),
+    "full": Config(),
+    "paper": Config(
+        steps_1=6250,
+        steps_2=2500,
+        rate_1=1e-3,
+        size_px=(0.0, 0.0),
+        aspect=1.2,
+        gain=(1.0, 1.0),
+        elastic=0.0,
+        broken_share=0.0,
+        residue_share=0.0,
+        blur_share=0.0,
+        easy_share=0.0,
+        hard_share=0.0,
+        crater_share=0.0,
+        mine_every=0,
+    ),
+}
+
+# Of lists: how many entries, where that is fixed.
+_LENGTHS = {"crop_2_px": 2, "size_px": 2, "scale": 2, "gain": 2, "blur_px": 2}
+# These may be 0.
+_FROM_ZERO = {"mine_every", "pool_after", "size_px", "steps_1", "steps_2"}
+_SHARES = {
+    "dropout", "broken_share", "residue_share", "blur_share", "easy_share", "hard_share", "crater_share",
+    "mine_share", "sensitivity",
+}  # fmt: skip
+
+
+def make_config(preset: str, overrides: dict[str, Any]) -> Config:
+    """A preset with some settings changed.
+
+    Raises:
+        InvalidInput: No such preset or setting, a value of another type or out of its range, or a layout that
+            cannot be built.
+    """
+    if preset not in PRESETS:
+        raise InvalidInput(f"There is no preset '{preset}'; the foil classifier has {', '.join(PRESETS)}.")
+    base = PRESETS[preset]
+    names = {f.name for f in fields(Config)}
+    values: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if name not in names:
+            raise InvalidInput(
+                f"There is no setting '{name}'; the foil classifier has {', '.join(sorted(names))}."
+            )
+        values[name] = _checked(name, value, getattr(base, name))
+    config = replace(base, **values)
+    _check_whole(config)
+    return config
+
+
+def _checked(name: str, value: Any, like: Any) -> Any:
+    """The value in the setting's type and within its range."""
+    if isinstance(like, str):
+        if value in PRECISIONS:
+            return value
+        raise InvalidInput(f"{name} is one of {', '.join(PRECISIONS)}, not {value!r}.")
+    if not isinstance(like, tuple):
+        return _number(name, value, whole=isinstance(like, int))
+    length = _LENGTHS.get(name)
+    if not isinstance(value, list | tuple) or (not value and name != "pool_after"):
+        raise InvalidInput(f"{name} is a list of numbers, not {value!r}.")
+    if length and len(value) != length:
+        raise InvalidInput(f"{name} is {length} numbers, not {value!r}.")
+    numbers = tuple(_number(name, v, whole=isinstance(like[0], int)) for v in value)
+    if name in ("size_px", "scale", "gain", "blur_px") and numbers[0] > numbers[1]:
+        raise InvalidInput(f"{name} is the lowest and then the highest value, not {value!r}.")
+    return numbers
+
+
+def _number(name: str, value: Any, *, whole: bool) -> int | float:
+    right_type = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    lowest = 1 if whole and name not in _FROM_ZERO else 0
+    highest = 1.0 if name in _SHARES else 1e9
+    if not right_type or not lowest <= value <= highest:
+        kind = "a whole number" if whole else "a number"
+        up_to = f" to {highest:.0f}" if name in _SHARES else " up"
+        raise InvalidInput(f"{name} is {kind} from {lowest}{up_to}, not {value!r}.")
+    return value if whole else float(value)
+
+
+def _check_whole(config: Config) -> None:
+    """What settings must hold together."""
+    if config.dense[-1] != 1:
+        raise InvalidInput(f"The last dense layer has width 1, not {config.dense[-1]}; mend `dense`.")
+    if config.first_kernel_px % 2 == 0:
+        raise InvalidInput(f"first_kernel_px is odd, not {config.first_kernel_px}.")
+    beyond = [number for number in config.pool_after if number >= len(config.channels)]
+    if beyond:
+        raise InvalidInput(
+            f"pool_after names convolution {beyond[0]}, and the last of {len(config.channels)} is "
+            f"{len(config.channels) - 1}; they are counted from 0."
+        )
+    if config.steps < 1:
+        raise InvalidInput("steps_1 and steps_2 are both 0; a training takes at least one step.")
+    if config.aspect < 1 or config.easy_factor < 1 or config.mine_weight < 1:
+        raise InvalidInput("aspect, easy_factor and mine_weight are 1 or more.")
+    for edge in (config.crop_1_px, *config.crop_2_px):
+        if edge < SMALLEST_CROP_PX:
+            raise InvalidInput(f"A crop of {edge} px is too small; take {SMALLEST_CROP_PX} px or more.")
+
+
+def other_layout(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+    """The sentence for weights of a layout (Config.layout) that is not the one to be trained."""
+    return (
+        f"The weights to continue from are of another layout ({_told(theirs)}) than the network to be "
+        f"trained ({_told(ours)}); take the settings of the model that is continued, or start from scratch."
+    )
+
+
+def _told(layout: dict[str, Any]) -> str:
+    def listed(name: str) -> str:
+        return ", ".join(str(value) for value in layout.get(name, [])) or "none"
+
+    return (
+        f"convolutions {listed('channels')}, first kernel {layout.get('first_kernel_px')} px in steps of "
+        f"{layout.get('first_stride')} px, maxima after {listed('pool_after')}, dense {listed('dense')}"
+    )

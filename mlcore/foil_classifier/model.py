@@ -1,0 +1,101 @@
+"""The foil classifier's network: convolutions, one maximum over the whole image, dense layers."""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from mlcore.errors import InvalidInput
+from mlcore.foil_classifier.config import Config, other_layout
+
+# The first so many dense layers are followed by dropout.
+DROPPED_LAYERS = 2
+
+
+class FoilClassifier(nn.Module):
+    """Says of grey images of any size how surely they show a crater.
+
+    The published network (seeds/stardust-foils.txt) has 8 convolutions, 7 dense layers and 216,465 weights;
+    its layer list is unpublished, and the default one of Config is one of many that fit these numbers.
+
+    Args:
+        config: channels, first_kernel_px, first_stride, pool_after, dense, dropout.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        layers: list[nn.Module] = []
+        width = 1
+        for number, channels in enumerate(config.channels):
+            kernel, stride = (config.first_kernel_px, config.first_stride) if number == 0 else (3, 1)
+            layers += [nn.Conv2d(width, channels, kernel, stride, kernel // 2), nn.ReLU()]
+            if number in config.pool_after:
+                layers.append(nn.MaxPool2d(2))
+            width = channels
+        self.features = nn.Sequential(*layers)
+        layers = []
+        for number, wide in enumerate(config.dense):
+            layers.append(nn.Linear(width, wide))
+            if number < len(config.dense) - 1:
+                layers.append(nn.ReLU())
+                if number < DROPPED_LAYERS:
+                    layers.append(nn.Dropout(config.dropout))
+            width = wide
+        self.head = nn.Sequential(*layers)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The logit of a crater being in each image.
+
+        Args:
+            images: (n, 1, H, W), normalised; any H and W.
+
+        Returns:
+            (n,).
+        """
+        return self.head(self.features(images).amax((2, 3)))[:, 0]
+
+
+def parameter_count(model: nn.Module) -> int:
+    """How many numbers are trained."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def save_weights(model: FoilClassifier, path: Path) -> None:
+    """Write the weights as safetensors; their layout stands in the file."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, path, {"layout": json.dumps(model.config.layout())})
+
+
+def load_weights(model: FoilClassifier, path: Path) -> None:
+    """Read the weights.
+
+    Raises:
+        InvalidInput: The file is none of this system's, or of another layout: the sentence names both.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            said = (file.metadata() or {}).get("layout")
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InvalidInput(f"{path.name} cannot be read as weights ({error}); train again.") from None
+    layout = model.config.layout()
+    if said is None:
+        raise InvalidInput(
+            f"{path.name} does not hold weights of a foil classifier; continue from one of its versions."
+        )
+    if json.loads(said) != layout:
+        raise InvalidInput(other_layout(json.loads(said), layout), code="other_layout")
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InvalidInput(
+            f"{path.name} does not hold what its layout says ({str(error).splitlines()[0]}); train again."
+        ) from None

@@ -1,0 +1,41 @@
+"""The one way from a picture's grey values to what the network sees, in training and in scoring. No torch."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcore.formats.pictures import Grey
+
+Array = NDArray[np.float32]
+
+EIGHT_BITS = 255.0
+# Added to the standard deviation, in 1/255 of the range: a picture of nothing stays quiet.
+LEAST_DEVIATION = 1.0
+# What the card says of it.
+NORMALISATION: dict[str, object] = {"kind": "(x − mean) / (deviation + 1), x in 1/255 of the picture's range"}
+
+
+def top_of_range(grey: Grey) -> int:
+    """The brightest value that the picture could hold: 255, or of 16 bits the bits that it uses.
+
+    Microscopes write 12 or 14 bits into files of 16; the range is the smallest 2ⁿ − 1 that holds the picture.
+    """
+    if grey.dtype == np.uint8:
+        return 255
+    return max(255, 2 ** int(grey.max()).bit_length() - 1)
+
+
+def normalise(grey: Grey) -> Array:
+    """What the network sees of a picture.
+
+    Args:
+        grey: Shape (height, width), uint8 or uint16.
+
+    Returns:
+        The same shape, float32, mean 0 and deviation just below 1: brightness, contrast and depth of the file
+        fall out, grain and shape stay.
+    """
+    values = grey.astype(np.float32)
+    mean = values.mean(dtype=np.float64)
+    deviation = values.std(dtype=np.float64)
+    least = LEAST_DEVIATION * top_of_range(grey) / EIGHT_BITS
+    return ((values - np.float32(mean)) * np.float32(1.0 / (deviation + least))).astype(np.float32)
