@@ -10,7 +10,7 @@ from celery.app.task import Task
 from django.conf import settings
 
 from review.models import PictureImport, Run
-from review.services import prediction, reaper, training
+from review.services import reaper, searching, training
 from review.services.foils import errands, work
 from review.services.foils.intake import intake, reading
 from review.services.foils.results import reckoning
@@ -35,7 +35,7 @@ def train_task(run_pk: int) -> None:
 
 @shared_task(time_limit=LONGEST_RUN_S)
 def predict_task(run_pk: int) -> None:
-    for following in prediction.execute(run_pk, worker_name()):
+    for following in searching.execute(run_pk, worker_name()):
         enqueue(following)
 
 

@@ -1,4 +1,4 @@
-"""The windows of a prediction: claimed by any number of workers on any machines, each searched once.
+"""The windows of a run: claimed by any number of workers on any machines, each searched once.
 
 A claim is a UUID on the rows it took by SKIP LOCKED. Its worker keeps it young, and only that claim may write
 those rows, so one of several workers can be lost without the others:
@@ -23,7 +23,6 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from annotate.services.liveness import HEARTBEAT_S, LOST_AFTER, unheard
-from mlcore import api
 from review.models import Run, RunWindow
 from review.services import runs
 
@@ -40,7 +39,7 @@ class Claim:
 
     run: Run
     uid: UUID
-    windows: list[api.Window]
+    windows: list[RunWindow]
     open: set[int] = field(default_factory=set)
     beaten_at: float = field(default_factory=time.monotonic)
 
@@ -83,10 +82,7 @@ def take(run: Run, worker: str, size: int) -> Claim | None:
         RunWindow.objects.filter(pk__in=[window.pk for window in taken]).update(
             state=State.CLAIMED, claim=uid, claimed_by=worker[:200], claimed_at=Now()
         )
-    if not taken:
-        return None
-    windows = [api.Window.from_json(window.window) for window in taken]
-    return Claim(run, uid, windows, open={window.index for window in windows})
+    return Claim(run, uid, taken, open={window.index for window in taken}) if taken else None
 
 
 def release(run: Run, claim: UUID, *, blame: bool = True) -> bool:

@@ -19,7 +19,7 @@ from mlcore import api
 from mlcore.errors import Conflict, InvalidInput
 from review.models import ModelVersion, Run, RunWindow, Subject
 from review.serializers import run_out
-from review.services import classifications, jobs, prediction, proposals, reaper, runs, windows
+from review.services import classifications, jobs, prediction, proposals, reaper, runs, searching, windows
 from review.services.policies import candidates
 from tests.review.conftest import Play
 
@@ -54,7 +54,7 @@ def run(version: ModelVersion) -> Run:
 def test_it_works_detections_become_proposals_to_judge(run: Run, script: Play, version: ModelVersion):
     script(SEARCH)
     assert run.windows.count() > 20
-    assert prediction.execute(run.pk, "w") == []
+    assert searching.execute(run.pk, "w") == []
     run.refresh_from_db()
     assert (run.state, run.progress) == ("finished", 1.0)
     assert not run.windows.exclude(state="done").exists()
@@ -75,17 +75,17 @@ def test_it_works_detections_become_proposals_to_judge(run: Run, script: Play, v
 
 def test_any_number_of_workers_share_the_windows(run: Run, script: Play, monkeypatch: pytest.MonkeyPatch):
     script(SEARCH)
-    monkeypatch.setattr(prediction, "FIRST_BATCH", 5)
+    monkeypatch.setattr(searching, "FIRST_BATCH", 5)
     first = runs.claim(run.pk, "one")
     batch = windows.take(first, "one", 5)
-    assert prediction.execute(run.pk, "two") == []
+    assert searching.execute(run.pk, "two") == []
     run.refresh_from_db()
     assert run.state == "running"
     assert run.windows.exclude(state="done").count() == 5
     for window in batch.windows:
         batch.write(window.index, [])
-    assert prediction.close(first)
-    assert not prediction.close(first)
+    assert searching.close(first)
+    assert not searching.close(first)
     run.refresh_from_db()
     assert run.state == "finished"
 
@@ -95,11 +95,11 @@ def test_three_workers_at_once_search_every_window_once_and_close_once(
     run: Run, script: Play, monkeypatch: pytest.MonkeyPatch
 ):
     script(SEARCH)
-    monkeypatch.setattr(prediction, "FIRST_BATCH", 3)
-    monkeypatch.setattr(prediction, "BATCH_S", 0.1)
+    monkeypatch.setattr(searching, "FIRST_BATCH", 3)
+    monkeypatch.setattr(searching, "BATCH_S", 0.1)
 
     def work(name: str) -> None:
-        prediction.execute(run.pk, name)
+        searching.execute(run.pk, name)
         connection.close()
 
     threads = [Thread(target=work, args=(f"w{i}",)) for i in range(3)]
@@ -179,14 +179,14 @@ def test_a_machine_that_cannot_search_leaves_it_to_the_others(run: Run, script: 
     shared = runs.claim(run.pk, "one")
     other = windows.take(shared, "one", 3)
     script("tell(kind='failed', code='x', message='The raster is not mounted here.'); sys.exit(1)")
-    assert prediction.execute(run.pk, "two") == []
+    assert searching.execute(run.pk, "two") == []
     run.refresh_from_db()
     assert run.state == "running"
     assert "not mounted here. Others go on" in log_of(run)
     assert windows.searchers(run) == ["one"]
     # Without others it is the end.
     other.release(blame=False)
-    prediction.execute(run.pk, "two")
+    searching.execute(run.pk, "two")
     run.refresh_from_db()
     assert (run.state, run.error) == ("failed", "The raster is not mounted here.")
 
@@ -205,7 +205,7 @@ def test_a_worker_that_is_stopped_gives_back_its_windows_and_others_go_on(
 
     with monkeypatch.context() as stopping, pytest.raises(SystemExit):
         stopping.setattr(jobs, "time", SimpleNamespace(monotonic=time.monotonic, sleep=is_told_to_end))
-        prediction.execute(run.pk, "two")
+        searching.execute(run.pk, "two")
     run.refresh_from_db()
     assert run.state == ("running" if others else "queued")
     assert windows.searchers(run) == (["one"] if others else [])
@@ -234,7 +234,7 @@ def test_closing_is_undone_where_somebody_cancels_meanwhile(
     monkeypatch.setattr(proposals, "publish", publish_and_cancel)
     claimed = runs.claim(run.pk, "one")
     run.windows.update(state="done", detections=FOUND)
-    assert not prediction.close(claimed)
+    assert not searching.close(claimed)
     assert not Subject.objects.exists()
     assert not Catalogue.objects.filter(origin="predicted").exists()
 
@@ -270,7 +270,7 @@ def test_a_killed_search_goes_on_with_what_is_open(run: Run, script: Play):
         "if first: os.kill(os.getpid(), signal.SIGKILL)\n"
         "tell(kind='done', result={})"
     )
-    assert prediction.execute(run.pk, "w") == [run]
+    assert searching.execute(run.pk, "w") == [run]
     assert run.windows.filter(state="done").count() == 2
     assert not run.windows.filter(state="claimed").exists()
     assert Run.objects.get(pk=run.pk).state == "queued"
@@ -278,7 +278,7 @@ def test_a_killed_search_goes_on_with_what_is_open(run: Run, script: Play):
 
 def test_a_failing_search_ends_the_run_in_words(run: Run, script: Play):
     script("tell(kind='failed', code='x', message='The raster cannot be read.'); sys.exit(1)")
-    prediction.execute(run.pk, "w")
+    searching.execute(run.pk, "w")
     run.refresh_from_db()
     assert (run.state, run.error) == ("failed", "The raster cannot be read.")
 
@@ -287,7 +287,7 @@ def test_a_cancelled_prediction_makes_no_catalogue(run: Run, script: Play):
     script("sys.exit(3)")
     claimed = runs.claim(run.pk, "one")
     runs.cancel(run=claimed, by=None)
-    prediction._search(claimed, "one")
+    searching._search(claimed, "one")
     assert Run.objects.get(pk=run.pk).state == "cancelled"
     assert not Catalogue.objects.exists()
 
@@ -327,7 +327,7 @@ def test_a_version_of_another_campaign_predicts_here(
     )
     script(SEARCH)
     run = prediction.request_prediction(campaign=other, model_version=version, requested_by=None)
-    prediction.execute(run.pk, "w")
+    searching.execute(run.pk, "w")
     other.refresh_from_db()
     assert other.proposals.campaign == other
     # Smaller ones than this campaign wants are not proposed.
@@ -342,7 +342,7 @@ def test_over_another_campaigns_raster_the_proposals_are_to_judge_but_no_ghosts(
     run = prediction.request_prediction(
         campaign=campaign, model_version=version, basemap=terrain, requested_by=None
     )
-    prediction.execute(run.pk, "w")
+    searching.execute(run.pk, "w")
     campaign.refresh_from_db()
     assert campaign.proposals is None
     assert Subject.objects.filter(workflow__campaign=campaign).count() == 4
@@ -354,7 +354,7 @@ def test_what_is_known_is_linked_and_not_asked(run: Run, script: Play, region: C
     )
     [crater] = add_features(known, [{"lon": 10.002, "lat": 0.0, "diameter_m": 3900.0}])
     script(SEARCH)
-    prediction.execute(run.pk, "w")
+    searching.execute(run.pk, "w")
     run.refresh_from_db()
     linked = run.catalogue.features.get(same_as=crater)
     assert linked.score == 0.9
@@ -367,7 +367,7 @@ def test_the_truth_of_made_up_terrain_is_nobodys_knowledge(run: Run, script: Pla
     )
     add_features(truth, [{"lon": 10.002, "lat": 0.0, "diameter_m": 3900.0}])
     script(SEARCH)
-    prediction.execute(run.pk, "w")
+    searching.execute(run.pk, "w")
     run.refresh_from_db()
     assert not run.catalogue.features.filter(same_as__isnull=False).exists()
     assert Subject.objects.filter(feature__score=0.9).exists()
@@ -377,7 +377,7 @@ def test_what_was_rejected_before_stays_rejected_and_what_was_not_judged_is_repl
     run: Run, script: Play, version: ModelVersion, person: Callable[[str], Participant]
 ):
     script(SEARCH)
-    prediction.execute(run.pk, "w")
+    searching.execute(run.pk, "w")
     rejected = Subject.objects.get(feature__score=0.9)
     classifications.record(
         workflow=rejected.workflow,
@@ -389,7 +389,7 @@ def test_what_was_rejected_before_stays_rejected_and_what_was_not_judged_is_repl
         as_reviewer=True,
     )
     second = prediction.request_prediction(model_version=version, requested_by=None)
-    prediction.execute(second.pk, "w")
+    searching.execute(second.pk, "w")
     second.refresh_from_db()
     again = second.catalogue.features.get(score=0.9)
     assert (again.status, again.same_as) == ("rejected", rejected.feature)
@@ -416,5 +416,5 @@ def test_random_ones_are_spread_over_the_whole_queue(n: int, m: int):
 
 def test_batches_leave_their_folders_below_the_attempt(run: Run, script: Play, media: Path):
     script(SEARCH)
-    prediction.execute(run.pk, "w")
+    searching.execute(run.pk, "w")
     assert {p.name.split("-")[0] for p in (media / "runs" / str(run.uid) / "1").iterdir()} == {"batch"}

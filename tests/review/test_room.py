@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from annotate.models import Campaign, Catalogue
 from mlcore.errors import NoRoom
 from review.models import Dataset, ModelVersion, Run
-from review.services import datasets, prediction, room, training
+from review.services import datasets, prediction, room, searching, training
 from review.services.labels import REGION, gather
 
 pytestmark = pytest.mark.django_db
@@ -76,7 +76,7 @@ def test_one_that_follows_a_promotion_waits_and_fails_in_words(
     version = make_version()
     free(10)
     run = prediction.request_prediction(model_version=version, requested_by=None, again=True)
-    prediction.execute(run.pk, "here:1")
+    searching.execute(run.pk, "here:1")
     run.refresh_from_db()
     assert run.state == Run.State.FAILED
     assert "A prediction needs about 200 MB" in run.error

@@ -1,0 +1,101 @@
+"""Giving pictures their scores, whether a file says them or a network of ours: one update over all of them.
+
+The scores that stand come from one source, the import that was done last; a threshold means one thing.
+"""
+
+from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext as _
+
+from annotate.models import Campaign
+from mlcore.errors import InvalidInput
+from review.models import ModelVersion, ScoreImport
+from review.services.foils.pictures import IS_SURVEY
+
+State = ScoreImport.State
+
+# Filled by whoever gives scores, each picture once.
+TABLE = "CREATE TEMPORARY TABLE given_score (picture_id bigint PRIMARY KEY, score float8) ON COMMIT DROP"
+DROP = "DROP TABLE IF EXISTS given_score"
+
+_GIVE = """
+UPDATE review_picture p SET score_raw = g.score, score = CASE WHEN %(calibrated)s THEN g.score END
+FROM given_score g WHERE g.picture_id = p.id
+"""
+
+# Only rows that change are written anew.
+_TAKE_AWAY = """
+UPDATE review_picture p SET score_raw = NULL, score = NULL
+WHERE p.campaign_id = %(campaign)s AND (p.score_raw IS NOT NULL OR p.score IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM given_score g WHERE g.picture_id = p.id)
+"""
+
+_LEFT = f"""
+SELECT count(*) FROM review_picture p
+WHERE p.campaign_id = %(campaign)s AND {IS_SURVEY} AND p.score_raw IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM given_score g WHERE g.picture_id = p.id)
+"""
+
+
+def standing(campaign: Campaign) -> ScoreImport | None:
+    """Where the campaign's scores come from; None while there are none."""
+    done = campaign.score_imports.filter(state=State.DONE).select_related("run__model_version")
+    # By when it was done: of two under way the one asked for first may end last.
+    return done.order_by("-touched_at", "-pk").first()
+
+
+def version_of(one: ScoreImport | None) -> ModelVersion | None:
+    """The version of our network that gave these scores; None where a file did."""
+    return one.run.model_version if one and one.run else None
+
+
+def name_of(one: ScoreImport) -> str:
+    """What people call the source: “version 3 of the foil network”, or the file's name."""
+    version = version_of(one)
+    return _("version %(n)d of the foil network") % {"n": version.number} if version else one.file_name
+
+
+def give(cursor: CursorWrapper, one: ScoreImport, *, is_whole: bool) -> int:
+    """Write the scores of the table given_score to their pictures; to how many.
+
+    Args:
+        cursor: In a transaction, with the table filled and analysed.
+        one: Where they come from.
+        is_whole: Pictures that it does not name lose the score they had.
+
+    Raises:
+        InvalidInput: Others would keep a score of another kind.
+    """
+    given = {"campaign": one.campaign_id, "calibrated": one.is_calibrated}
+    if is_whole:
+        cursor.execute(_TAKE_AWAY, given)
+    else:
+        _refuse_mixture(cursor, one)
+    cursor.execute(_GIVE, given)
+    return int(cursor.rowcount)
+
+
+def _refuse_mixture(cursor: CursorWrapper, one: ScoreImport) -> None:
+    """Raw and calibrated scores, or two networks', cannot stand side by side."""
+    before = standing(one.campaign)
+    if before is None or _kind(before) == _kind(one):
+        return
+    cursor.execute(_LEFT, {"campaign": one.campaign_id})
+    (n_left,) = cursor.fetchone()
+    if n_left:
+        raise InvalidInput(
+            _(
+                "%(n)s pictures have scores that would stay, %(old)s, beside these, %(new)s, and one "
+                "threshold cannot serve both. Give scores to all pictures that have one."
+            )
+            % {"n": f"{n_left:,}", "old": _words(before), "new": _words(one)},
+            code="mixed_scores",
+        )
+
+
+def _kind(one: ScoreImport) -> tuple[bool, ModelVersion | None]:
+    return one.is_calibrated, version_of(one)
+
+
+def _words(one: ScoreImport) -> str:
+    kind = _("calibrated") if one.is_calibrated else _("raw")
+    return f"{kind} ({name_of(one)})"
