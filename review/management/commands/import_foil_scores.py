@@ -3,11 +3,10 @@
 from argparse import ArgumentParser
 from pathlib import Path
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from annotate.models import Campaign
 from mlcore.errors import TektiteError
+from review.management.foils import add_campaign, campaign_of
 from review.models import ScoreImport
 from review.services.foils.rules import rules
 from review.services.foils.stream import scores, stream
@@ -17,7 +16,7 @@ class Command(BaseCommand):
     help = "Read a CSV of scores (name or sha256, score from 0 to 1) and fill the queue by the threshold."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("campaign", metavar="CAMPAIGN_UID")
+        add_campaign(parser)
         parser.add_argument("file", type=Path)
         parser.add_argument(
             "--calibrated",
@@ -26,12 +25,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: object, **options: object) -> None:
-        try:
-            campaign = Campaign.objects.get(uid=options["campaign"], kind=Campaign.Kind.FOIL)
-        except (Campaign.DoesNotExist, ValidationError) as error:
-            raise CommandError(
-                "There is no campaign on foils with this uid; its page's address has it."
-            ) from error
+        campaign = campaign_of(options)
         try:
             one = scores.take_in(
                 campaign=campaign,

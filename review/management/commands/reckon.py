@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from annotate.models import Campaign
 from mlcore.errors import TektiteError
+from review.management.foils import add_campaign, campaign_of
 from review.models import Workflow
 from review.services.foils.results import reckoning
 from review.services.foils.rules import rules
@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Reckon all answers of a campaign on foils together and publish the result, as happens each night."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("campaign", help="the campaign's uid, as in the address of its pages")
+        add_campaign(parser)
         parser.add_argument(
             "--check",
             action="store_true",
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        workflow = self._workflow(options["campaign"])
+        workflow = rules.workflow_of(campaign_of(options))
         if options["check"]:
             self._check(workflow)
             return
@@ -37,13 +37,6 @@ class Command(BaseCommand):
             f"{made.estimates.count()} estimates from {made.n_answers} answers of {made.n_people} people, "
             f"in {made.seconds:.1f} s; input {made.sha256}."
         )
-
-    def _workflow(self, uid: str) -> Workflow:
-        try:
-            campaign = Campaign.objects.get(uid=uid, kind=Campaign.Kind.FOIL)
-        except (Campaign.DoesNotExist, ValueError):
-            raise CommandError(f"There is no campaign on foils with the uid {uid}.") from None
-        return rules.workflow_of(campaign)
 
     def _check(self, workflow: Workflow) -> None:
         newest = reckoning.newest(workflow)

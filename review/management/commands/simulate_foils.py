@@ -4,12 +4,11 @@ import csv
 from argparse import ArgumentParser
 from pathlib import Path
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from annotate.models import Campaign
 from mlcore.errors import TektiteError
 from mlcore.simulate.foil_survey import Place, SurveyParameters
+from review.management.foils import add_campaign, campaign_of
 from review.services.foils import surveying
 from review.services.foils.rules import rules
 from review.services.foils.stream import stream
@@ -24,7 +23,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("campaign", metavar="CAMPAIGN_UID")
+        add_campaign(parser)
         parser.add_argument("--images", type=int, default=1000, metavar="N", help="how many in all")
         parser.add_argument("--seed", type=int, default=1, metavar="S")
         parser.add_argument(
@@ -35,12 +34,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: object, **options: object) -> None:
-        try:
-            campaign = Campaign.objects.get(uid=options["campaign"], kind=Campaign.Kind.FOIL)
-        except (Campaign.DoesNotExist, ValidationError) as error:
-            raise CommandError(
-                "There is no campaign on foils with this uid; its page's address has it."
-            ) from error
+        campaign = campaign_of(options)
         seed = int(str(options["seed"]))
         try:
             parameters = SurveyParameters(crater_share=float(str(options["crater_share"])))
