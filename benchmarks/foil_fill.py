@@ -34,9 +34,9 @@ _CHUNK = 100_000
 
 _PICTURES = """
     INSERT INTO review_picture (uid, campaign_id, name, foil, x_um, y_um, nm_per_px, width_px, height_px,
-        sha256, side, synthetic, created_at)
+        sha256, side, purpose, synthetic, created_at)
     SELECT gen_random_uuid(), %s, 'foil-' || n || '.tif', 'F1', n, n, 50, %s, %s,
-        md5(n::text) || md5((-n)::text), 'train', true, now()
+        md5(n::text) || md5((-n)::text), 'train', 'survey', true, now()
     FROM generate_series(1, %s) n
 """
 _FRAMES = """

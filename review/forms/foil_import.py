@@ -4,7 +4,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
-from review.models import PictureImport
+from review.models import Picture, PictureImport
 
 
 class FilesInput(forms.FileInput):
@@ -50,6 +50,14 @@ class BatchForm(forms.Form):
         initial=PictureImport.Pages.FOCUS,
         widget=forms.RadioSelect,
     )
+    purpose = forms.ChoiceField(
+        label=_("The pictures are for"),
+        choices=Picture.Purpose.choices,
+        initial=Picture.Purpose.SURVEY,
+        required=False,
+        widget=forms.RadioSelect,
+        help_text=_("Reference and blank pictures teach the network: no volunteer ever sees them."),
+    )
     table = forms.FileField(
         label=_("Table"),
         required=False,
@@ -58,6 +66,10 @@ class BatchForm(forms.Form):
             "before what names say."
         ),
     )
+
+    def clean_purpose(self) -> str:
+        """Left out, it stays what it was."""
+        return self.cleaned_data["purpose"] or self.initial.get("purpose", Picture.Purpose.SURVEY)
 
 
 class FilesForm(BatchForm):
@@ -71,7 +83,7 @@ class FilesForm(BatchForm):
         ),
         error_messages={"required": _("Choose at least one image or archive.")},
     )
-    field_order = ["files", "table", "pattern", "nm_per_px", "pages"]
+    field_order = ["files", "purpose", "table", "pattern", "nm_per_px", "pages"]
 
 
 class CorrectionForm(forms.Form):

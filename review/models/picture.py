@@ -8,6 +8,22 @@ from django.utils.translation import gettext_lazy as _
 from annotate.models import Campaign
 
 
+class PictureQuerySet(models.QuerySet["Picture"]):
+    """Pictures, with adjectives for what they are for."""
+
+    def survey(self) -> "PictureQuerySet":
+        """Those that are searched for craters; nobody is ever asked about others."""
+        return self.filter(purpose=Picture.Purpose.SURVEY)
+
+    def reference(self) -> "PictureQuerySet":
+        """Those that craters are cut out of."""
+        return self.filter(purpose=Picture.Purpose.REFERENCE)
+
+    def blank(self) -> "PictureQuerySet":
+        """Those without a crater, brought in as ground."""
+        return self.filter(purpose=Picture.Purpose.BLANK)
+
+
 class Picture(models.Model):
     """One place of a foil, judged as one thing; its frames differ in focus only."""
 
@@ -44,6 +60,8 @@ class Picture(models.Model):
     # Made by Tektite and not by a microscope.
     synthetic = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PictureQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -64,6 +64,8 @@ class PictureImport(models.Model):
     n_read = models.PositiveIntegerField(default=0)
     n_pictures = models.PositiveIntegerField(default=0)
     n_known_already = models.PositiveIntegerField(default=0)
+    # Of these, the ones that are for something else; they stay so.
+    n_other_purpose = models.PositiveIntegerField(default=0)
     n_refused = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -11,7 +11,8 @@ from annotate.models import Campaign
 from annotate.templatetags.planet import whole
 from mlcore.consensus.answers.stopping import Outcome
 from review.access import MATRIX
-from review.services.foils.words import OUTCOMES
+from review.models import Picture
+from review.services.foils.words import OUTCOMES, PURPOSES
 
 register = template.Library()
 
@@ -76,6 +77,12 @@ def _tabs(context: template.Context, campaign: Campaign) -> dict[str, object]:
 def outcome(value: str) -> str:
     """An outcome's name; a dash for what is open."""
     return str(OUTCOMES[Outcome(value)]) if value else "–"
+
+
+@register.filter
+def purpose(value: str) -> str:
+    """What a picture is for, in a word."""
+    return str(PURPOSES[Picture.Purpose(value)])
 
 
 @register.filter

@@ -57,7 +57,7 @@ def _step_in(request: HttpRequest, campaign: Campaign) -> Step:
 
 def _step_of_guest(request: HttpRequest, campaign: Campaign) -> Step | None:
     """What somebody can do who is no member: on maps nothing yet, pictures of foils anyone judges."""
-    if campaign.kind != Campaign.Kind.FOIL or not campaign.pictures.exists():
+    if campaign.kind != Campaign.Kind.FOIL or not campaign.pictures.survey().exists():
         return None
     return steps.next_step(find_judge(request), frozenset(), campaign)
 

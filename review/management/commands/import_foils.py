@@ -4,13 +4,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from threading import Event, Thread
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from annotate.models import Campaign
 from mlcore.errors import TektiteError
-from review.models import PictureImport
+from review.management.foils import add_campaign, campaign_of
+from review.models import Picture, PictureImport
 from review.services.foils.intake import intake, places, preview, reading, refusals, sending
 from review.tasks import worker_name
 
@@ -27,7 +26,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("campaign", metavar="CAMPAIGN_UID")
+        add_campaign(parser)
         parser.add_argument("path", type=Path, nargs="?", help="left out, the table corrects known pictures")
         parser.add_argument(
             "--table", type=Path, metavar="CSV", help="columns file, and any of foil, x_um, y_um, nm_per_px"
@@ -47,6 +46,12 @@ class Command(BaseCommand):
             help="what the pages of a TIFF stack are: one place in focus, or pictures each",
         )
         parser.add_argument(
+            "--purpose",
+            choices=Picture.Purpose.values,
+            default=Picture.Purpose.SURVEY,
+            help="what they are for: searched by people, cut out of for training, or blank ground for it",
+        )
+        parser.add_argument(
             "--preview", action="store_true", help="say how names and table are understood and store nothing"
         )
         parser.add_argument(
@@ -54,12 +59,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: object) -> None:
-        try:
-            campaign = Campaign.objects.get(uid=options["campaign"], kind=Campaign.Kind.FOIL)
-        except (Campaign.DoesNotExist, ValidationError) as error:
-            raise CommandError(
-                "There is no campaign on foils with this uid; its page's address has it."
-            ) from error
+        campaign = campaign_of(options)
         try:
             batch = sending.take_in(
                 campaign=campaign,
@@ -69,6 +69,7 @@ class Command(BaseCommand):
                 pattern=str(options["pattern"]),
                 pages=str(options["pages"]),
                 nm_per_px=options["nm_per_px"],
+                purpose=str(options["purpose"]),
             )
         except TektiteError as error:
             raise CommandError(error.message) from error
@@ -163,6 +164,11 @@ class Command(BaseCommand):
             f"{batch.n_pictures:,} new pictures, {batch.n_known_already:,} there already, "
             f"{batch.n_refused:,} files refused."
         )
+        if batch.n_other_purpose:
+            self.stdout.write(
+                f"{batch.n_other_purpose:,} of those there already are for something else than "
+                f"{batch.purpose} and stay so."
+            )
         if not batch.n_pictures and not batch.n_known_already:
             raise CommandError("No picture was taken in.")
 

@@ -16,6 +16,8 @@ from mlcore.split import picture_side
 from review.models import Frame, Picture
 
 THUMBNAIL_PX = 160
+# Of pictures `p`: those that people and the network search, as Picture.objects.survey() says it.
+IS_SURVEY = f"p.purpose = '{Picture.Purpose.SURVEY}'"
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,17 @@ class Where:
 
 
 def add_picture(
-    *, campaign: Campaign, name: str, frames: Sequence[Grey], where: Where, synthetic: bool = False
+    *,
+    campaign: Campaign,
+    name: str,
+    frames: Sequence[Grey],
+    where: Where,
+    synthetic: bool = False,
+    purpose: str = Picture.Purpose.SURVEY,
 ) -> tuple[Picture, bool]:
     """Keep a picture of one or more frames of one size; what the campaign has already stays as it is.
 
-    But for its files: what a power cut or a disk has lost of them is written anew.
+    Also in what it is for, but for its files: what a power cut or a disk has lost of them is written anew.
 
     Returns:
         The picture, and whether it is new.
@@ -59,6 +67,7 @@ def add_picture(
                 "height_px": height_px,
                 "side": picture_side(sha256),
                 "synthetic": synthetic,
+                "purpose": purpose,
             },
         )
         if is_new:

@@ -41,7 +41,7 @@ def of(campaign: Campaign) -> Summary:
         .annotate(n=Count("pk"), judged=Count("pk", filter=Q(n_votes__gt=0)))
     }
     return Summary(
-        pictures=campaign.pictures.exclude(subjects__stratum=Subject.Stratum.GOLD).count(),
+        pictures=campaign.pictures.survey().exclude(subjects__stratum=Subject.Stratum.GOLD).count(),
         to_judge=sum(row["n"] for row in by_outcome.values()),
         judged=sum(row["judged"] for row in by_outcome.values()),
         retired={outcome: by_outcome.get(outcome, {"n": 0})["n"] for outcome in Outcome},

@@ -101,7 +101,7 @@ def add_scores(
 
     Places that are not among the known ones are made again.
     """
-    unscored = campaign.pictures.filter(name__startswith=_prefix(seed), score=None).order_by("name")
+    unscored = campaign.pictures.survey().filter(name__startswith=_prefix(seed), score=None).order_by("name")
     names = list(unscored.values_list("name", flat=True))
     if not names:
         return None

@@ -1,4 +1,4 @@
-"""What outcomes, settings of a rule and suspicions are called in front of people."""
+"""What outcomes, purposes, settings of a rule and suspicions are called in front of people."""
 
 from typing import Any
 
@@ -7,12 +7,19 @@ from django.utils.translation import gettext_lazy as _
 
 from mlcore.consensus.answers.stopping import Outcome
 from mlcore.consensus.answers.suspicion import Reason
+from review.models import Picture
 
 OUTCOMES = {
     Outcome.CANDIDATE: _("candidate"),
     Outcome.UNDECIDED: _("undecided, to reviewers"),
     Outcome.BAD_IMAGE: _("bad image"),
     Outcome.NOTHING: _("nothing there"),
+}
+
+PURPOSES = {
+    Picture.Purpose.SURVEY: _("survey"),
+    Picture.Purpose.REFERENCE: _("reference"),
+    Picture.Purpose.BLANK: _("blank"),
 }
 
 # The fields of mlcore.consensus.answers.stopping.StoppingRule.

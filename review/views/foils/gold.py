@@ -162,7 +162,7 @@ def gold_add(request: HttpRequest, uid: UUID) -> HttpResponse:
     campaign = access.get_foils(request, uid)
     workflow = rules.workflow_of(campaign)
     name = (request.POST.get("picture") or request.GET.get("picture") or "").strip()
-    found = Picture.objects.filter(campaign=campaign, name=name).order_by("pk")[:2] if name else []
+    found = Picture.objects.survey().filter(campaign=campaign, name=name).order_by("pk")[:2] if name else []
     picture = found[0] if len(found) == 1 else None
     form = HandForm(request.POST if request.method == "POST" and picture else None)
     if picture and request.method == "POST" and form.is_valid():

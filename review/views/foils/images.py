@@ -10,8 +10,9 @@ from django.views.decorators.http import require_GET, require_safe
 from annotate.services.storage import file_of
 from mlcore.errors import NotFound
 from review import access
-from review.models import PictureImport
+from review.models import Picture, PictureImport
 from review.services.foils.intake import picture_list
+from review.services.foils.words import PURPOSES
 
 UNDER_WAY = 5
 
@@ -20,8 +21,14 @@ UNDER_WAY = 5
 def foil_images(request: HttpRequest, uid: UUID) -> HttpResponse:
     campaign = access.get_foils(request, uid)
     words, foil = request.GET.get("q", "").strip()[:100], request.GET.get("foil", "").strip()[:100]
+    purpose = request.GET.get("purpose", "")
     page = picture_list.page_of(
-        campaign, words=words, foil=foil, before=_key(request, "before"), after=_key(request, "after")
+        campaign,
+        words=words,
+        foil=foil,
+        purpose=purpose if purpose in Picture.Purpose.values else "",
+        before=_key(request, "before"),
+        after=_key(request, "after"),
     )
     batches = campaign.picture_imports.exclude(state=PictureImport.State.DONE).order_by("-pk")
     return render(
@@ -32,6 +39,8 @@ def foil_images(request: HttpRequest, uid: UUID) -> HttpResponse:
             "page": page,
             "words": words,
             "foil": foil,
+            "purpose": purpose,
+            "purposes": [(value, PURPOSES[value]) for value in Picture.Purpose],
             "figures": picture_list.figures(campaign),
             "under_way": batches[:UNDER_WAY],
         },

@@ -38,6 +38,7 @@ def foil_import(request: HttpRequest, uid: UUID) -> HttpResponse:
                 pattern=given["pattern"],
                 pages=given["pages"],
                 nm_per_px=given["nm_per_px"],
+                purpose=given["purpose"],
             )
             _have_looked_through(batch)
         except TektiteError as error:
@@ -110,7 +111,7 @@ def batch(request: HttpRequest, uid: UUID) -> HttpResponse:
     form = BatchForm(
         request.POST if request.method == "POST" else None,
         request.FILES or None,
-        initial={name: getattr(batch, name) for name in ("pattern", "nm_per_px", "pages")},
+        initial={name: getattr(batch, name) for name in ("pattern", "nm_per_px", "pages", "purpose")},
     )
     if request.method == "POST" and form.is_valid():
         try:

@@ -28,7 +28,7 @@ def next_step(person: Person | None, roles: frozenset[str], campaign: Campaign) 
 
 def _setting_up(workflow: Workflow) -> Step | None:
     uid = workflow.campaign.uid
-    if not workflow.campaign.pictures.exists():
+    if not workflow.campaign.pictures.survey().exists():
         return Step(
             _("There are no pictures yet"),
             _("Upload an archive or a TIFF stack, or name a folder of the server's."),

@@ -84,7 +84,7 @@ def _read(request: HttpRequest, workflow: Workflow, form: ScoresForm) -> None:
 
 
 def _fill(request: HttpRequest, workflow: Workflow) -> None:
-    if workflow.campaign.pictures.count() > FEW_PICTURES:
+    if workflow.campaign.pictures.survey().count() > FEW_PICTURES:
         ask(request, workflow, Errand.Kind.FILL, {})
         return
     n_new = stream.fill(workflow=workflow)

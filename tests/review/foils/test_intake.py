@@ -26,6 +26,7 @@ from tests.review.foils.files import (
 pytestmark = pytest.mark.django_db
 State = PictureImport.State
 THREE = {f"I1061N_{n}_x{n}0.tif": image(n) for n in (1, 2, 3)}
+UNCHANGED = {"pattern": "", "pages": "focus", "nm_per_px": None, "purpose": "survey"}
 
 
 def counts(batch: PictureImport) -> tuple[int | None, int, int, int, int]:
@@ -185,6 +186,7 @@ def test_what_names_and_table_mean_can_be_changed_before(foils: Campaign) -> Non
         pattern="{foil}_*.tif",
         pages="pictures",
         nm_per_px=20.0,
+        purpose="survey",
         table=upload("b.csv", b"file,x_um\nI1061N_1_x10.tif,4\n"),
     )
     assert intake.confirm(batch)
@@ -201,11 +203,12 @@ def test_a_bad_change_leaves_the_batch_as_it_was(foils: Campaign) -> None:
         {"pattern": "{nothing}"},
         {"nm_per_px": -1.0},
         {"pages": "leaves"},
+        {"purpose": "fun"},
         {"table": upload("b.csv", b"\x00\x01" * 100)},
         {"table": upload("b.csv", b"file,score\na.tif,4\n")},
     ):
         with pytest.raises(InvalidInput):
-            intake.change(batch, **{"pattern": "", "pages": "focus", "nm_per_px": None, **change})
+            intake.change(batch, **{**UNCHANGED, **change})
     batch.refresh_from_db()
     assert (batch.state, batch.pattern, batch.table["report"]["n_used"]) == (State.UPLOADED, "", 1)
 
@@ -217,7 +220,7 @@ def test_a_pattern_that_makes_one_series_of_everything_can_be_mended(
     batch = bring(foils, {f"{n}_a.tif": image(n) for n in (1, 2, 3)}, pattern="{focus}_a.tif")
     assert batch.state == State.UPLOADED
     assert "would be one focus series" in batch.error
-    intake.change(batch, pattern="", pages="focus", nm_per_px=None)
+    intake.change(batch, **UNCHANGED)
     intake.confirm(batch)
     reading.read(batch.pk)
     assert Picture.objects.count() == 3

@@ -77,7 +77,7 @@ def test_rows_that_cannot_be_used_are_counted_and_shown(
     assert counts == [1, 1, 1, 1, 1]
     assert score_of("a.tif") == (0.1, None)
     told = dict(report.sentences())
-    assert told["Rows that name no picture of this campaign: 1. Check names, or name by hash."] == [
+    assert told["Rows that name no picture of this campaign’s survey: 1. Check names, or name by hash."] == [
         "line 4: gone.tif"
     ]
 

@@ -22,6 +22,7 @@ from mlcore.errors import InvalidInput
 from mlcore.formats.pictures import Grey, read_pictures
 from review.models import Classification, Confirmation, Gold, Picture, Showing, Subject, Workflow
 from review.services.foils import pictures
+from review.services.foils.words import PURPOSES
 
 MOST_PLACES = 20
 LARGEST_UM = 1000.0
@@ -109,6 +110,7 @@ def add(
         where=pictures.Where(foil=like.foil, nm_per_px=like.nm_per_px),
         synthetic=synthetic,
     )
+    _refuse_unsearched(picture)
     if is_new_picture:
         picture.name = f"known-{picture.sha256[:12]}.png"
         picture.save(update_fields=["name"])
@@ -182,9 +184,11 @@ def by_hand(
     """A lead's word on a picture of the campaign.
 
     Raises:
-        InvalidInput: Places are missing, too many or outside the picture, or it is a known one already.
+        InvalidInput: Places are missing, too many or outside the picture, it is a known one already, or it
+            is none of the survey's.
     """
     kind = Kind(kind)
+    _refuse_unsearched(picture)
     if Gold.objects.filter(subject__workflow=workflow, subject__picture=picture).exists():
         raise InvalidInput(_("“%(name)s” is a known picture already.") % {"name": picture.name})
     return _known_copy(
@@ -281,6 +285,19 @@ def _known_copy(
         is_practice=is_practice,
         by=by,
     )
+
+
+def _refuse_unsearched(picture: Picture) -> None:
+    """Nobody is asked about pictures that teach the network, not even as known ones."""
+    if picture.purpose != Picture.Purpose.SURVEY:
+        raise InvalidInput(
+            _(
+                "“%(name)s” was brought in to teach the network (%(purpose)s) and cannot be a known picture. "
+                "Choose a picture of the survey."
+            )
+            % {"name": picture.name, "purpose": PURPOSES[Picture.Purpose(picture.purpose)]},
+            code="not_of_the_survey",
+        )
 
 
 def _is_touched(subject: Subject) -> bool:

@@ -109,12 +109,13 @@ def place_of(thing: Crater | LookAlike) -> Place:
 
 
 def unused(workflow: Workflow) -> QuerySet[Picture]:
-    """The campaign's pictures, without known ones and those that known ones were made of."""
+    """The survey's pictures, without known ones and those that known ones were made of."""
     used = Gold.objects.filter(subject__workflow=workflow, made_by__has_key="background").values_list(
         "made_by__background", flat=True
     )
     known = Subject.objects.filter(workflow=workflow, picture=OuterRef("pk"), stratum=Subject.Stratum.GOLD)
-    return Picture.objects.filter(~Exists(known), campaign=workflow.campaign).exclude(uid__in=list(used))
+    survey = Picture.objects.survey().filter(campaign=workflow.campaign)
+    return survey.filter(~Exists(known)).exclude(uid__in=list(used))
 
 
 def certain(workflow: Workflow) -> QuerySet[Picture]:
@@ -138,6 +139,5 @@ def _unwanted(workflow: Workflow) -> QuerySet[Picture]:
         workflow=workflow, picture=OuterRef("pk"), outcome__in=(Outcome.CANDIDATE, Outcome.UNDECIDED)
     )
     looked_at = Confirmation.objects.filter(subject__workflow=workflow, subject__picture=OuterRef("pk"))
-    return Picture.objects.filter(~Exists(suspected), ~Exists(looked_at), campaign=workflow.campaign).values(
-        "pk"
-    )
+    survey = Picture.objects.survey().filter(campaign=workflow.campaign)
+    return survey.filter(~Exists(suspected), ~Exists(looked_at)).values("pk")

@@ -99,15 +99,16 @@ def change(
     pattern: str,
     pages: str,
     nm_per_px: float | None,
+    purpose: str,
     table: UploadedFile | None = None,
 ) -> None:
-    """Have names, stacks or another table understood otherwise, before the batch is confirmed.
+    """Have names, stacks, another table or purpose understood otherwise, before the batch is confirmed.
 
     Raises:
         InvalidInput: The pattern or the table cannot be used; nothing has changed.
         Conflict: The batch does not wait for its confirmation any more.
     """
-    sending.check_settings(pattern, pages, nm_per_px)
+    sending.check_settings(pattern, pages, nm_per_px, purpose)
     with transaction.atomic():
         locked = _locked(batch, (State.UPLOADED,))
         if table is not None:
@@ -115,8 +116,9 @@ def change(
             report = places.tell_files(locked, incoming.table_of(locked))
             locked.table = {**locked.table, "report": report.to_json()}
         locked.pattern, locked.pages, locked.nm_per_px = pattern.strip(), pages, nm_per_px
+        locked.purpose = purpose
         locked.error = ""
-        locked.save(update_fields=["table", "pattern", "pages", "nm_per_px", "error"])
+        locked.save(update_fields=["table", "pattern", "pages", "nm_per_px", "purpose", "error"])
 
 
 def confirm(batch: PictureImport) -> bool:

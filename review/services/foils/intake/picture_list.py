@@ -34,6 +34,7 @@ def page_of(
     *,
     words: str = "",
     foil: str = "",
+    purpose: str = "",
     before: int | None = None,
     after: int | None = None,
 ) -> Page:
@@ -43,6 +44,7 @@ def page_of(
         campaign: Whose pictures.
         words: In a name or foil; all where empty.
         foil: Exactly; all where empty.
+        purpose: Of Picture.Purpose; all where empty.
         before: Pictures that came before that of this key.
         after: Those that came after it.
     """
@@ -51,6 +53,8 @@ def page_of(
         found = found.filter(Q(name__icontains=words) | Q(foil__icontains=words))
     if foil:
         found = found.filter(foil=foil)
+    if purpose:
+        found = found.filter(purpose=purpose)
     if after is not None:
         pictures = list(reversed(found.filter(pk__gt=after).order_by("pk")[: PER_PAGE + 1]))
         has_newer, pictures = len(pictures) > PER_PAGE, pictures[-PER_PAGE:]
@@ -87,6 +91,8 @@ def figures(campaign: Campaign) -> dict[str, int]:
 def _counted(campaign: Campaign) -> dict[str, int]:
     return brought(campaign).aggregate(
         all=Count("pk"),
+        reference=Count("pk", filter=Q(purpose=Picture.Purpose.REFERENCE)),
+        blank=Count("pk", filter=Q(purpose=Picture.Purpose.BLANK)),
         foils=Count("foil", distinct=True, filter=~Q(foil="")),
         placed=Count("pk", filter=Q(x_um__isnull=False, y_um__isnull=False)),
         scaled=Count("pk", filter=Q(nm_per_px__isnull=False)),

@@ -208,15 +208,21 @@ def _is_deadly(files: list[IncomingFile]) -> bool:
 
 @transaction.atomic
 def _take_whole(batch: PictureImport, files: list[IncomingFile], pattern: NamePattern | None) -> None:
-    found: Counter[bool] = Counter()
+    found: Counter[str] = Counter()
     reason = ""
     try:
         where = decoding.where_of(batch, files, pattern)
         for name, frames in decoding.pictures_of(batch, files):
-            _picture, is_new = add_picture(
-                campaign=batch.campaign, name=name, frames=frames, where=where, synthetic=batch.synthetic
+            picture, is_new = add_picture(
+                campaign=batch.campaign,
+                name=name,
+                frames=frames,
+                where=where,
+                synthetic=batch.synthetic,
+                purpose=batch.purpose,
             )
-            found[is_new] += 1
+            found["new" if is_new else "known"] += 1
+            found["other_purpose"] += picture.purpose != batch.purpose
     except InvalidInput as refusal:
         # Pages of a stack before the torn one are pictures of their own and stay.
         reason = refusal.message
@@ -224,7 +230,7 @@ def _take_whole(batch: PictureImport, files: list[IncomingFile], pattern: NamePa
 
 
 @transaction.atomic
-def _keep(batch: PictureImport, files: list[IncomingFile], found: Counter[bool], reason: str) -> None:
+def _keep(batch: PictureImport, files: list[IncomingFile], found: Counter[str], reason: str) -> None:
     """Write down what became of files, unless somebody else reads the batch by now."""
     result = IncomingFile.Result.REFUSED if reason else IncomingFile.Result.TAKEN
     IncomingFile.objects.filter(pk__in=[file.pk for file in files]).update(result=result)
@@ -233,8 +239,9 @@ def _keep(batch: PictureImport, files: list[IncomingFile], found: Counter[bool],
     # Last, since heartbeats wait for whoever holds this row.
     still_mine = intake.mine(batch).update(
         n_read=F("n_read") + len(files),
-        n_pictures=F("n_pictures") + found[True],
-        n_known_already=F("n_known_already") + found[False],
+        n_pictures=F("n_pictures") + found["new"],
+        n_known_already=F("n_known_already") + found["known"],
+        n_other_purpose=F("n_other_purpose") + found["other_purpose"],
         n_refused=F("n_refused") + (len(files) if reason else 0),
         heartbeat_at=Now(),
     )

@@ -16,7 +16,7 @@ from annotate.services.storage import check_size, store
 from mlcore.errors import Conflict, InvalidInput, NoRoom
 from mlcore.formats.foil_names import NamePattern, Place
 from mlcore.formats.foil_places import check_place
-from review.models import Frame, PictureImport
+from review.models import Frame, Picture, PictureImport
 from review.services.foils.intake import incoming
 
 State = PictureImport.State
@@ -39,6 +39,7 @@ def take_in(
     pattern: str = "",
     pages: str = PictureImport.Pages.FOCUS,
     nm_per_px: float | None = None,
+    purpose: str = Picture.Purpose.SURVEY,
 ) -> PictureImport:
     """Keep pictures to be looked through; the caller does that, or enqueues it where they are many.
 
@@ -52,13 +53,14 @@ def take_in(
         pattern: How file names are read; may be given later.
         pages: What the pages of a TIFF stack are, of PictureImport.Pages.
         nm_per_px: Of pictures of which neither table nor name says it.
+        purpose: What they are for, of Picture.Purpose.
 
     Raises:
         InvalidInput: Something is empty, too large or not there.
         NoRoom: The disk has no room for it, or its sender has taken their share.
         Conflict: Too many batches of the campaign wait.
     """
-    check_settings(pattern, pages, nm_per_px)
+    check_settings(pattern, pages, nm_per_px, purpose)
     if not uploads and path is None and table is None:
         raise InvalidInput(_("Choose at least one image, archive or table."), code="no_file")
     if campaign.picture_imports.filter(state__in=(State.LISTING, State.UPLOADED)).count() >= MOST_WAITING:
@@ -82,6 +84,7 @@ def take_in(
         pattern=pattern.strip(),
         pages=pages,
         nm_per_px=nm_per_px,
+        purpose=purpose,
         synthetic=campaign.synthetic,
     )
     try:
@@ -156,7 +159,7 @@ def keep_table(batch: PictureImport, table: UploadedFile | Path) -> None:
     batch.table = {**batch.table, "file_name": name, "report": None}
 
 
-def check_settings(pattern: str, pages: str, nm_per_px: float | None) -> None:
+def check_settings(pattern: str, pages: str, nm_per_px: float | None, purpose: str) -> None:
     """Refuse what cannot be used.
 
     Raises:
@@ -167,6 +170,11 @@ def check_settings(pattern: str, pages: str, nm_per_px: float | None) -> None:
     check_place(Place(nm_per_px=nm_per_px))
     if pages not in PictureImport.Pages.values:
         raise InvalidInput(_("The pages of a stack are either one place in focus, or pictures each."))
+    if purpose not in Picture.Purpose.values:
+        raise InvalidInput(
+            _("Pictures are for the survey, for reference or blank; nothing is called “%(purpose)s”.")
+            % {"purpose": purpose}
+        )
 
 
 def _check_share(person: Participant | None, size: int) -> None:

@@ -14,6 +14,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Count, Q, QuerySet
 
 from review.models import AuditStratum, Workflow
+from review.services.foils.pictures import IS_SURVEY
 from review.services.foils.settings import TriageSettings
 
 # (lower end as a share of the threshold, share of the sample), from the threshold down: what is missed lies
@@ -110,9 +111,9 @@ def design(workflow: Workflow) -> QuerySet[AuditStratum]:
 
 
 # A stratum's pictures: those with a score, without the known ones, which Tektite has put there.
-_OF_STRATUM = """
+_OF_STRATUM = f"""
 FROM review_picture p
-WHERE p.campaign_id = %(campaign)s AND coalesce(p.score_raw, p.score) >= %(low)s
+WHERE p.campaign_id = %(campaign)s AND {IS_SURVEY} AND coalesce(p.score_raw, p.score) >= %(low)s
     AND coalesce(p.score_raw, p.score) < %(high)s
     AND NOT EXISTS (SELECT 1 FROM review_subject s WHERE s.workflow_id = %(workflow)s AND s.picture_id = p.id
         AND s.stratum = 'gold')

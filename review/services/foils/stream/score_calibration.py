@@ -12,9 +12,11 @@ from django.db import connection, transaction
 
 from annotate.models import Campaign
 from mlcore.metrics.calibration import fit_platt
-from review.models import Confirmation, Gold, Picture, ScoreImport, Workflow
+from review.models import Confirmation, Gold, Picture, Workflow
 from review.services.foils import settings
+from review.services.foils.pictures import IS_SURVEY
 from review.services.foils.rules import rules
+from review.services.foils.stream import giving
 
 # Of craters and of others, with a score each.
 LEAST_OF_EACH = 50
@@ -45,8 +47,8 @@ def standing(workflow: Workflow) -> dict[str, Any] | None:
 
 def scores_are_calibrated(campaign: Campaign) -> bool:
     """Whether the scores came as probabilities."""
-    newest = campaign.score_imports.filter(state=ScoreImport.State.DONE).order_by("-pk").first()
-    return newest is not None and newest.is_calibrated
+    source = giving.standing(campaign)
+    return source is not None and source.is_calibrated
 
 
 def ground(workflow: Workflow) -> Ground:
@@ -98,10 +100,10 @@ def _keep(workflow: Workflow, calibration: dict[str, Any] | None) -> None:
 def _apply(campaign: Campaign, intercept: float, slope: float) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE review_picture SET score = 1.0 / (1.0 + exp(-greatest(-30, least(30, "
+            "UPDATE review_picture p SET score = 1.0 / (1.0 + exp(-greatest(-30, least(30, "
             "%(a)s + %(b)s * ln(greatest(%(e)s, least(1 - %(e)s, score_raw)) "
             "/ (1 - greatest(%(e)s, least(1 - %(e)s, score_raw)))))))) "
-            "WHERE campaign_id = %(campaign)s AND score_raw IS NOT NULL",
+            f"WHERE campaign_id = %(campaign)s AND {IS_SURVEY} AND score_raw IS NOT NULL",
             {"a": intercept, "b": slope, "e": NEAREST, "campaign": campaign.pk},
         )
 

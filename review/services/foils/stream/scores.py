@@ -17,10 +17,13 @@ from annotate.services.names import clean_label
 from annotate.services.storage import check_size, file_of, size_of, store
 from mlcore.errors import InvalidInput, TektiteError
 from mlcore.formats.foil_scores import BadScore, ScoreRow, read_scores
-from review.models import Errand, Picture, ScoreImport, Subject
+from review.models import Errand, Picture, ScoreImport, Subject, Workflow
 from review.services.foils.errands import Progress
 from review.services.foils.named_rows import Problem, with_problems
-from review.services.foils.stream import score_calibration, stream
+from review.services.foils.pictures import IS_SURVEY
+from review.services.foils.rules import rules
+from review.services.foils.stream import giving, score_calibration, stream
+from review.services.foils.stream.run_report import RunReport
 
 # Up to this a file is read while its sender waits: about a second.
 SMALL_BYTES = 1_000_000
@@ -53,7 +56,7 @@ class Report:
         for problem, words in (
             (
                 self.unknown,
-                _("Rows that name no picture of this campaign: %s. Check names, or name by hash."),
+                _("Rows that name no picture of this campaign’s survey: %s. Check names, or name by hash."),
             ),
             (self.several, _("Rows that name several pictures of one name: %s. Name these by their hash.")),
             (
@@ -72,10 +75,12 @@ class Report:
         return told
 
 
-def report_of(one: ScoreImport) -> Report | None:
-    """The report of a file that has been read."""
+def report_of(one: ScoreImport) -> Report | RunReport | None:
+    """The report of a file that has been read, or of a run that has scored."""
     if one.state != State.DONE:
         return None
+    if of_run := RunReport.of(one.report):
+        return of_run
     kinds = ("unreadable", "out_of_range", "unknown", "several", "twice")
     return Report(**with_problems(one.report, kinds))
 
@@ -138,6 +143,8 @@ def read(pk: int) -> bool:
             )
             if one is None:
                 return False
+            # One after the other: whoever gives scores locks the workflow first, then the pictures.
+            Workflow.objects.select_for_update(no_key=True).get(pk=rules.workflow_of(one.campaign).pk)
             with file_of(one.path).open("rb") as stream:
                 report = _apply(one, stream)
             one.report, one.state, kept, one.path = asdict(report), State.DONE, one.path, ""
@@ -181,14 +188,15 @@ def _apply(one: ScoreImport, stream: BinaryIO) -> Report:
             (report.twice, "n_named = 1 AND place > 1"),
         ):
             problem.find(cursor, "matched_score", condition)
-        _refuse_mixture(cursor, one)
+        cursor.execute(giving.DROP)
+        cursor.execute(giving.TABLE)
         cursor.execute(
-            "UPDATE review_picture SET score_raw = m.score, score = CASE WHEN %s THEN m.score END "
-            "FROM matched_score m WHERE m.picture_id = review_picture.id AND m.n_named = 1 AND m.place = 1",
-            [one.is_calibrated],
+            "INSERT INTO given_score SELECT picture_id, score FROM matched_score "
+            "WHERE n_named = 1 AND place = 1"
         )
-        report.n_taken = cursor.rowcount
-    unscored = Picture.objects.filter(campaign=one.campaign, score_raw__isnull=True)
+        cursor.execute("ANALYZE given_score")
+        report.n_taken = giving.give(cursor, one, is_whole=False)
+    unscored = Picture.objects.survey().filter(campaign=one.campaign, score_raw__isnull=True)
     report.n_without = unscored.exclude(subjects__stratum=Subject.Stratum.GOLD).count()
     return report
 
@@ -202,43 +210,19 @@ def _good(stream: BinaryIO, report: Report) -> Iterator[ScoreRow]:
             yield row
 
 
-_MATCH = """
+_MATCH = f"""
 CREATE TEMPORARY TABLE matched_score ON COMMIT DROP AS
 SELECT line, called, score, picture_id, count(picture_id) OVER (PARTITION BY line) AS n_named,
        row_number() OVER (PARTITION BY picture_id ORDER BY line) AS place
 FROM (
     SELECT i.line, i.name AS called, i.score, p.id AS picture_id
-    FROM incoming_score i LEFT JOIN review_picture p ON p.campaign_id = %(campaign)s AND p.name = i.name
+    FROM incoming_score i LEFT JOIN review_picture p ON p.campaign_id = %(campaign)s AND {IS_SURVEY}
+        AND p.name = i.name
     WHERE i.sha256 = ''
     UNION ALL
     SELECT i.line, i.sha256, i.score, p.id
-    FROM incoming_score i LEFT JOIN review_picture p ON p.campaign_id = %(campaign)s AND p.sha256 = i.sha256
+    FROM incoming_score i LEFT JOIN review_picture p ON p.campaign_id = %(campaign)s AND {IS_SURVEY}
+        AND p.sha256 = i.sha256
     WHERE i.sha256 <> ''
 ) AS named
 """
-
-
-def _refuse_mixture(cursor: CursorWrapper, one: ScoreImport) -> None:
-    """Raw and calibrated scores cannot stand side by side: a threshold would mean two things."""
-    before = one.campaign.score_imports.filter(state=State.DONE).order_by("-pk").first()
-    if before is None or before.is_calibrated == one.is_calibrated:
-        return
-    cursor.execute(
-        "SELECT count(*) FROM review_picture p WHERE p.campaign_id = %s AND p.score_raw IS NOT NULL "
-        "AND NOT EXISTS (SELECT 1 FROM matched_score m WHERE m.picture_id = p.id AND m.n_named = 1)",
-        [one.campaign_id],
-    )
-    (n_left,) = cursor.fetchone()
-    if n_left:
-        raise InvalidInput(
-            _(
-                "%(n)s pictures have %(old)s scores that this file of %(new)s scores does not replace, and "
-                "one threshold cannot serve both. Give a file that names all scored pictures."
-            )
-            % {
-                "n": f"{n_left:,}",
-                "old": _("calibrated") if before.is_calibrated else _("raw"),
-                "new": _("calibrated") if one.is_calibrated else _("raw"),
-            },
-            code="mixed_scores",
-        )

@@ -13,6 +13,7 @@ from mlcore.consensus.answers.swap import MAX_PRIOR
 from review.models import Errand, Workflow
 from review.services.foils import settings
 from review.services.foils.errands import Progress
+from review.services.foils.pictures import IS_SURVEY
 from review.services.foils.stream import audit
 
 # What ranks a picture: what the network said, so that a new calibration moves nothing over the threshold.
@@ -29,7 +30,7 @@ INSERT INTO review_subject (uid, workflow_id, picture_id, stratum, priority, why
 SELECT gen_random_uuid(), %(workflow)s, p.id, 'queue', 0, '', 1, 0,
     '', '', prior.odds, prior.odds, 0, 0, 0, now()
 FROM review_picture p, LATERAL (SELECT {_PRIOR} AS odds) AS prior
-WHERE p.campaign_id = %(campaign)s
+WHERE p.campaign_id = %(campaign)s AND {IS_SURVEY}
     AND (%(threshold)s::float8 IS NULL OR {RANK} IS NULL OR {RANK} >= %(threshold)s)
     AND NOT EXISTS (SELECT 1 FROM review_subject s WHERE s.workflow_id = %(workflow)s AND s.picture_id = p.id)
 ON CONFLICT (workflow_id, picture_id) DO NOTHING

@@ -11,6 +11,7 @@ from annotate.models import Participant
 from mlcore.errors import InvalidInput
 from review.models import Confirmation, Gold, Picture, Workflow
 from review.services.foils import settings
+from review.services.foils.pictures import IS_SURVEY
 from review.services.foils.stream import audit
 from review.services.foils.stream.stream import RANK
 
@@ -83,7 +84,7 @@ FROM (
             OR EXISTS (SELECT 1 FROM review_classification x WHERE x.subject_id = s.id)
             OR EXISTS (SELECT 1 FROM review_confirmation x WHERE x.subject_id = s.id)) AS seen
     FROM review_picture p LEFT JOIN review_subject s ON s.picture_id = p.id AND s.workflow_id = %(workflow)s
-    WHERE p.campaign_id = %(campaign)s AND coalesce(s.stratum, '') <> 'gold'
+    WHERE p.campaign_id = %(campaign)s AND {IS_SURVEY} AND coalesce(s.stratum, '') <> 'gold'
 ) AS ranked
 """
 
@@ -131,7 +132,8 @@ def histogram(workflow: Workflow) -> list[Bar]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT width_bucket(log(greatest({RANK}, 1e-9)), %s, %s, %s) AS bar, count(*) "
-            f"FROM review_picture p WHERE p.campaign_id = %s AND {RANK} IS NOT NULL GROUP BY bar",
+            f"FROM review_picture p WHERE p.campaign_id = %s AND {IS_SURVEY} AND {RANK} IS NOT NULL "
+            "GROUP BY bar",
             [LOWEST, HIGHEST, STEPS, workflow.campaign_id],
         )
         counts = dict(cursor.fetchall())
