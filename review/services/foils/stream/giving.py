@@ -84,10 +84,16 @@ def _refuse_mixture(cursor: CursorWrapper, one: ScoreImport) -> None:
     if n_left:
         raise InvalidInput(
             _(
-                "%(n)s pictures have scores that would stay, %(old)s, beside these, %(new)s, and one "
-                "threshold cannot serve both. Give scores to all pictures that have one."
+                "%(n)s pictures have %(old)s scores (%(old_source)s) which %(new)s ones (%(new_source)s) do "
+                "not replace, and one threshold cannot serve both. Give all scored pictures a new score."
             )
-            % {"n": f"{n_left:,}", "old": _words(before), "new": _words(one)},
+            % {
+                "n": f"{n_left:,}",
+                "old": _quality(before),
+                "old_source": name_of(before),
+                "new": _quality(one),
+                "new_source": name_of(one),
+            },
             code="mixed_scores",
         )
 
@@ -96,6 +102,5 @@ def _kind(one: ScoreImport) -> tuple[bool, ModelVersion | None]:
     return one.is_calibrated, version_of(one)
 
 
-def _words(one: ScoreImport) -> str:
-    kind = _("calibrated") if one.is_calibrated else _("raw")
-    return f"{kind} ({name_of(one)})"
+def _quality(one: ScoreImport) -> str:
+    return _("calibrated") if one.is_calibrated else _("raw")

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign, Participant
