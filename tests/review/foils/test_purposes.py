@@ -102,10 +102,7 @@ def test_filling_never_asks_about_what_teaches(
 
 
 @pytest.mark.parametrize("purpose", UNSEARCHED)
-def test_nothing_that_teaches_is_ever_shown(
-    foils: Campaign, triage: Workflow, visitor: Browser, make_gold: Callable[..., list[Gold]], purpose: str
-):
-    triage_settings.change(workflow=triage, practice={"last": 1, "right": 0})
+def test_nothing_that_teaches_is_ever_shown(foils: Campaign, visitor: Browser, purpose: str):
     bring(foils, {f"shot-{n}.tif": image(n) for n in range(4)}, purpose=purpose)
     handed = visitor.next()
     assert handed["showings"] == []
