@@ -1,8 +1,8 @@
 """Settings of the foil classifier. Importing this loads no torch.
 
 The published recipe (seeds/stardust-foils.txt) leaves its layer list, rates and ranges of warping open;
-what is said there is kept: eight convolutions, seven dense layers, 216,465 weights, dropout, L2, Nadam, binary
-cross-entropy, 20,000 crops of 150 × 150 px and then 20,000 of 384 × 512 px.
+what is said there is kept: eight convolutions, seven dense layers, 216,465 weights, dropout, L2, Nadam,
+binary cross-entropy, 20,000 crops of 150 × 150 px and then 20,000 of 384 × 512 px.
 """
 
 from dataclasses import asdict, dataclass, fields, replace
@@ -26,8 +26,8 @@ class Config:
         channels: Maps of each convolution; all kernels but the first are 3 × 3.
         first_kernel_px: Edge of the first kernel, odd.
         first_stride: Its step, in pixels.
-        pool_after: Numbers (from 0) of the convolutions that a 2 × 2 maximum follows; one over the whole image
-            follows the last one.
+        pool_after: Numbers (from 0) of the convolutions that a 2 × 2 maximum follows; one over the whole
+            image follows the last one.
         dense: Width of each dense layer; the last is 1.
         dropout: Share of the values dropped after the first two dense layers.
         l2: Of Keras: l2 · Σ w² over all kernels, biases apart, is added to the loss.
