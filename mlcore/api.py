@@ -35,8 +35,9 @@ from mlcore.raster.pyramid import Window
 
 __all__ = [
     "ARTIFACT_FOLDER", "EXIT_CANCELLED", "EXIT_FAILED", "Detection", "EvaluateJob", "EventLog", "Job",
-    "ModelCard", "PredictJob", "TrainJob", "Window", "cancel_requested", "end", "merge_detections",
-    "plan_windows", "read_card", "read_events", "read_job", "request_cancel", "start", "write_job",
+    "ModelCard", "PictureWindow", "PredictJob", "ScoreJob", "TrainJob", "Window", "cancel_requested", "end",
+    "merge_detections", "plan_windows", "read_card", "read_events", "read_job", "request_cancel", "start",
+    "write_job",
 ]  # fmt: skip
 
 ARTIFACT_FOLDER = "artifact"
@@ -128,9 +129,57 @@ class PredictJob:
         )
 
 
-Job = TrainJob | EvaluateJob | PredictJob
-_JOBS: dict[str, type[TrainJob] | type[EvaluateJob] | type[PredictJob]] = {
-    job.verb: job for job in (TrainJob, EvaluateJob, PredictJob)
+@dataclass(frozen=True)
+class PictureWindow:
+    """Some pictures that are scored and reported together.
+
+    Attributes:
+        index: Of the window in its run.
+        pictures: [key, [paths of frames]] of each; the key is whatever the asker knows the picture by, and of
+            several frames the highest score counts.
+    """
+
+    index: int
+    pictures: list[list[Any]]
+
+    @classmethod
+    def example(cls) -> Self:
+        """One picture of two frames, and one of one."""
+        return cls(0, [[17, ["media/foils/c/a.png", "media/foils/c/b.png"]], [18, ["media/foils/c/d.png"]]])
+
+
+@dataclass(frozen=True)
+class ScoreJob:
+    """Score pictures; each window gives a `window` event: {"picture": key, "score": probability} of each.
+
+    A picture of which no frame can be read is missing there, and a log line says why.
+
+    Attributes:
+        artifact_dir: Folder of the artifact.
+        windows: What to score.
+        out_dir: Folder for events.
+        device: "auto", "cpu" or "cuda".
+        precision: "auto", "float32" or "bfloat16".
+        engine: "auto", or one of mlcore.foil_classifier.engines.ENGINES.
+    """
+
+    verb: ClassVar[str] = "score"
+    artifact_dir: str
+    windows: list[PictureWindow]
+    out_dir: str
+    device: str = "auto"
+    precision: str = "auto"
+    engine: str = "auto"
+
+    @classmethod
+    def example(cls) -> Self:
+        """One window."""
+        return cls("media/runs/r/artifact", [PictureWindow.example()], "media/runs/s")
+
+
+Job = TrainJob | EvaluateJob | PredictJob | ScoreJob
+_JOBS: dict[str, type[TrainJob] | type[EvaluateJob] | type[PredictJob] | type[ScoreJob]] = {
+    job.verb: job for job in (TrainJob, EvaluateJob, PredictJob, ScoreJob)
 }
 
 
@@ -155,6 +204,8 @@ def job_from_json(value: dict[str, Any]) -> Job:
         if kind is PredictJob:
             values["grid"] = Grid.from_json(values["grid"])
             values["windows"] = [Window.from_json(window) for window in values["windows"]]
+        if kind is ScoreJob:
+            values["windows"] = [PictureWindow(**window) for window in values["windows"]]
         return kind(**values)
     except (TypeError, KeyError) as error:
         raise InvalidInput(f"The {verb} job is not complete: {error}.") from None

@@ -6,7 +6,7 @@ it stopped. The parent creates a file `cancel` there; the child looks for it at 
     {"kind": "log",      "message": str}
     {"kind": "metric",   "name": str, "step": int, "value": float}
     {"kind": "progress", "fraction": 0…1, "stage": str, "eta_s": float | null}
-    {"kind": "window",   "index": int, "detections": [Detection as JSON]}
+    {"kind": "window",   "index": int, "detections": [Detection as JSON, or {"picture": key, "score": 0…1}]}
     {"kind": "failed",   "code": str, "message": str}
     {"kind": "done",     "result": {…}}
 
@@ -16,6 +16,7 @@ with every step or window, at most once a second: the growing file is the heartb
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class EventLog:
         eta_s = (now - self._started) / gained * (1 - fraction) if gained > 0.01 else None
         self._write("progress", fraction=round(fraction, 4), stage=stage, eta_s=eta_s and round(eta_s, 1))
 
-    def window(self, index: int, detections: list[dict[str, float]]) -> None:
+    def window(self, index: int, detections: Sequence[Mapping[str, object]]) -> None:
         """A window is searched; these were found in it."""
         self._write("window", index=index, detections=detections)
 

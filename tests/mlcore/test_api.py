@@ -11,7 +11,7 @@ from mlcore.errors import Cancelled, InvalidInput
 from mlcore.events import EventLog, read_events, request_cancel
 
 
-@pytest.mark.parametrize("kind", [api.TrainJob, api.EvaluateJob, api.PredictJob])
+@pytest.mark.parametrize("kind", [api.TrainJob, api.EvaluateJob, api.PredictJob, api.ScoreJob])
 def test_it_works_every_job_goes_through_a_file(kind: type, tmp_path: Path):
     job = kind.example()
     api.write_job(job, tmp_path / "job.json")
