@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from review.models import Confirmation
-from review.services.foils.results.confirmation import LONGEST_NOTE, Spot
+from review.services.foils.results.confirmation import LONGEST_NOTE
+from review.services.foils.spots import Spot
 
 # A row of the form has these, each under its name as often as there are rows.
 COLUMNS = ("x_px", "y_px", "diameter_um")

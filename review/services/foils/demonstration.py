@@ -36,8 +36,8 @@ from review.services.foils.gold.gold_making import Order
 from review.services.foils.judging import judging
 from review.services.foils.judging.selves import Person
 from review.services.foils.results import confirmation, figures, reckoning
-from review.services.foils.results.confirmation import Spot
 from review.services.foils.rules import rules
+from review.services.foils.spots import Spot
 from review.services.foils.stream import stream
 
 Answer = Classification.Answer

@@ -24,14 +24,16 @@ from mlcore.consensus.answers.stopping import outcome as outcome_by
 from mlcore.consensus.answers.swap import evidence, probability
 from mlcore.errors import InvalidInput
 from review.models import Classification, Judge, Retirement, RuleVersion, Subject, Workflow
+from review.services.foils import spots
 from review.services.foils.ground import Ground, ground_of
 from review.services.foils.judging.credit import credit, giver_of
 from review.services.foils.judging.votes import Vote, by_subject, counting
+from review.services.foils.settings import TriageSettings
+from review.services.foils.spots import Spot
 from review.services.policies.change import Change
 
 Answer = Classification.Answer
 ANSWERS = (Answer.CRATER, Answer.NOTHING, Answer.CANNOT_TELL)
-MOST_MARKS = 20
 # What an answer changes of its subject, and what changes besides where it leaves the queue or comes back.
 _WEIGHED = ("n_answers", "log_odds", "n_votes", "n_cannot_tell", "n_practised")
 _MOVED = ("outcome", "rule", "retired_at", "retired_because")
@@ -62,8 +64,8 @@ def check(subject: Subject, *, answer: str, reason: str, payload: dict[str, obje
         if marks:
             raise InvalidInput(_("Only a crater has a place; send the answer without marks."), code="marks")
         return {}
-    if not isinstance(marks, list) or not 1 <= len(marks) <= MOST_MARKS:
-        raise InvalidInput(_("Click the crater: 1 to %d places are needed.") % MOST_MARKS, code="marks")
+    if not isinstance(marks, list) or not 1 <= len(marks) <= spots.MOST:
+        raise InvalidInput(_("Click the crater: 1 to %d places are needed.") % spots.MOST, code="marks")
     return {"marks": [_mark(mark, subject) for mark in marks]}
 
 
@@ -203,9 +205,15 @@ def _moved(subject: Subject, became: Outcome | None, tally: Tally, version: Rule
         step=Retirement.Step.RETIRED if became else Retirement.Step.REOPENED,
         outcome=subject.outcome,
         rule=version,
-        tally=asdict(tally),
+        tally=asdict(tally) | _as_scored(subject),
         why=sentence,
     )
+
+
+def _as_scored(subject: Subject) -> dict[str, float | None]:
+    """What the network said, and the threshold: a rejected picture is a look-alike where it lay above it."""
+    threshold = subject.workflow.settings.get("threshold", TriageSettings.threshold)
+    return {"score": subject.picture.score_raw, "threshold": threshold}
 
 
 def _settle_known(subject: Subject, change: Change) -> None:
@@ -229,11 +237,5 @@ def _mark(mark: object, subject: Subject) -> dict[str, float]:
     ):
         raise InvalidInput(_("Each place needs numbers for x_px and y_px."), code="marks")
     x_px, y_px = (float(value) for value in values)
-    picture = subject.picture
-    if not (0 <= x_px <= picture.width_px and 0 <= y_px <= picture.height_px):
-        raise InvalidInput(
-            _("A place lies outside of the picture of %(width)d × %(height)d pixels; click inside.")
-            % {"width": picture.width_px, "height": picture.height_px},
-            code="marks",
-        )
+    spots.check(Spot(x_px, y_px), subject.picture, place_code="marks")
     return {"x_px": round(x_px, 2), "y_px": round(y_px, 2)}

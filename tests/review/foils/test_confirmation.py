@@ -14,7 +14,8 @@ from annotate.services.participants import participant_of
 from mlcore.errors import Conflict, InvalidInput
 from review.models import Classification, Confirmation, Picture, Subject
 from review.services.foils.results import test_set
-from review.services.foils.results.confirmation import MOST_PLACES, Spot, confirm
+from review.services.foils.results.confirmation import confirm
+from review.services.foils.spots import MOST, Spot
 
 pytestmark = pytest.mark.django_db
 
@@ -77,7 +78,7 @@ def test_a_form_of_another_picture_is_refused(subject: Subject, make_foil_subjec
         ({"spots": [Spot(30.0, 20.0, 0.0)]}, "above 0"),
         ({"spots": [Spot(30.0, 20.0, 800.0)]}, "at most at 6.4 µm"),
         ({"spots": [Spot(30.0, 20.0, float("inf"))]}, "check the unit"),
-        ({"spots": [AT] * (MOST_PLACES + 1)}, "At most 20 places"),
+        ({"spots": [AT] * (MOST + 1)}, "At most 20 places"),
         ({"method": "other"}, "Name the other method"),
         ({"note": "x" * 2001}, "at most 2000 characters"),
     ],

@@ -278,7 +278,7 @@ def test_a_leads_word_makes_an_unseen_picture_known_itself(
     [
         ("crater", [], "1 to 20 places, not 0"),
         ("look_alike", [{"x_px": 5.0, "y_px": 5.0}] * 21, "not 21"),
-        ("crater", [{"x_px": 97.0, "y_px": 5.0}], "outside the picture of 96 × 80 px"),
+        ("crater", [{"x_px": 97.0, "y_px": 5.0}], "97, 5 px lies outside of the picture of 96 × 80"),
         ("crater", [{"x_px": 5.0, "y_px": 5.0, "diameter_um": 0.0}], "above 0"),
     ],
 )

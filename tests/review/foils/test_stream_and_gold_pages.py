@@ -249,7 +249,7 @@ def test_a_lead_says_what_a_picture_shows(page: Callable[..., Any], foil: Pictur
     [
         ({"kind": "crater", "places": "here"}, "Line 1 is no place"),
         ({"kind": "crater", "places": ""}, "1 to 20 places"),
-        ({"kind": "crater", "places": "500, 2"}, "outside the picture of 96 × 80 px"),
+        ({"kind": "crater", "places": "500, 2"}, "outside of the picture of 96 × 80 pixels"),
         ({"kind": "maybe", "places": "1, 2"}, "valid choice"),
         ({"picture": "gone.tif", "kind": "blank"}, "No picture is called “gone.tif”."),
     ],

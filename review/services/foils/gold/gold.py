@@ -8,7 +8,6 @@ direction, and nobody recognises it.
 
 from collections.abc import Sequence
 from enum import StrEnum
-from math import isfinite
 from typing import Any
 
 from django.db import transaction
@@ -21,11 +20,8 @@ from annotate.services.storage import file_of
 from mlcore.errors import InvalidInput
 from mlcore.formats.pictures import Grey, read_pictures
 from review.models import Classification, Confirmation, Gold, Picture, Showing, Subject, Workflow
-from review.services.foils import pictures
+from review.services.foils import pictures, spots
 from review.services.foils.words import PURPOSES
-
-MOST_PLACES = 20
-LARGEST_UM = 1000.0
 
 Place = dict[str, float | None]
 
@@ -207,30 +203,14 @@ def check_places(picture: Picture, kind: Kind, places: Sequence[Place]) -> list[
     """The places as they are kept; refused where they do not fit the picture or the kind."""
     if kind == Kind.BLANK:
         return []
-    if not 1 <= len(places) <= MOST_PLACES:
+    if not 1 <= len(places) <= spots.MOST:
         raise InvalidInput(
-            _("Say where it is: 1 to %(most)d places, not %(n)d.") % {"most": MOST_PLACES, "n": len(places)}
+            _("Say where it is: 1 to %(most)d places, not %(n)d.") % {"most": spots.MOST, "n": len(places)}
         )
-    kept: list[Place] = []
-    for place in places:
-        x_px, y_px, diameter_um = place["x_px"], place["y_px"], place.get("diameter_um")
-        if (
-            x_px is None
-            or y_px is None
-            or not 0 <= x_px <= picture.width_px
-            or not 0 <= y_px <= picture.height_px
-        ):
-            raise InvalidInput(
-                _("The place %(x)s, %(y)s px lies outside the picture of %(width)d × %(height)d px.")
-                % {"x": x_px, "y": y_px, "width": picture.width_px, "height": picture.height_px}
-            )
-        if diameter_um is not None and not (isfinite(diameter_um) and 0 < diameter_um <= LARGEST_UM):
-            raise InvalidInput(
-                _("A diameter is above 0 and at most %(most)g µm, not %(value)g.")
-                % {"most": LARGEST_UM, "value": diameter_um}
-            )
-        kept.append({"x_px": x_px, "y_px": y_px, "diameter_um": diameter_um})
-    return kept
+    found = [spots.Spot(**place) for place in places]
+    for spot in found:
+        spots.check(spot, picture)
+    return [spot.to_json() for spot in found]
 
 
 def withdraw(gold: Gold) -> None:

@@ -1,8 +1,6 @@
 """What experts find at the microscope. Append-only: the latest result of a subject counts, all are kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import isfinite
 from uuid import UUID
 
 from django.db import transaction
@@ -11,20 +9,10 @@ from django.utils.translation import gettext as _
 from annotate.models import Participant
 from mlcore.errors import Conflict, InvalidInput
 from review.models import Confirmation, Picture, Subject
+from review.services.foils import spots as places
+from review.services.foils.spots import Spot
 
-MOST_PLACES = 20
 LONGEST_NOTE = 2000
-# A crater wider than this many times the picture is a slip of the unit.
-_WIDEST = 2.0
-
-
-@dataclass(frozen=True)
-class Spot:
-    """A crater in a picture, or what looks like one; its diameter where it was measured."""
-
-    x_px: float
-    y_px: float
-    diameter_um: float | None = None
 
 
 def confirm(
@@ -58,9 +46,7 @@ def confirm(
             by=by,
             method=method,
             result=result,
-            places=[
-                {"x_px": spot.x_px, "y_px": spot.y_px, "diameter_um": spot.diameter_um} for spot in spots
-            ],
+            places=[spot.to_json() for spot in spots],
             note=note.strip(),
         )
 
@@ -81,35 +67,11 @@ def check(picture: Picture, *, method: str, result: str, spots: Sequence[Spot], 
             ),
             code="places",
         )
-    if len(spots) > MOST_PLACES:
-        raise InvalidInput(_("At most %d places are kept of one picture.") % MOST_PLACES, code="places")
+    if len(spots) > places.MOST:
+        raise InvalidInput(_("At most %d places are kept of one picture.") % places.MOST, code="places")
     if len(note) > LONGEST_NOTE:
         raise InvalidInput(_("A note has at most %d characters.") % LONGEST_NOTE, code="note")
     if method == Confirmation.Method.OTHER and not note.strip():
         raise InvalidInput(_("Name the other method in the note."), code="note")
     for spot in spots:
-        _check_spot(spot, picture)
-
-
-def _check_spot(spot: Spot, picture: Picture) -> None:
-    inside = 0.0 <= spot.x_px <= picture.width_px and 0.0 <= spot.y_px <= picture.height_px
-    if not inside:
-        raise InvalidInput(
-            _("A place lies outside of the picture of %(width)d × %(height)d pixels; click inside.")
-            % {"width": picture.width_px, "height": picture.height_px},
-            code="places",
-        )
-    if spot.diameter_um is None:
-        return
-    widest_um = 1000.0
-    if picture.nm_per_px:
-        widest_um = _WIDEST * max(picture.width_px, picture.height_px) * picture.nm_per_px / 1000.0
-    if not isfinite(spot.diameter_um) or not 0.0 < spot.diameter_um <= widest_um:
-        raise InvalidInput(
-            _(
-                "A diameter lies above 0 and at most at %(most).4g µm here, not at %(given)g µm; check the "
-                "unit."
-            )
-            % {"most": widest_um, "given": spot.diameter_um},
-            code="diameter",
-        )
+        places.check(spot, picture)
