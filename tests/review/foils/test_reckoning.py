@@ -166,8 +166,9 @@ def test_the_command_reckons_and_checks(triage: Workflow, crowd: tuple, capsys: 
     Estimate.objects.filter(subject=crowd[2][0]).update(high=1.0)
     with pytest.raises(CommandError, match="1 of 34 estimates"):
         call_command("reckon", uid, "--check")
-    with pytest.raises(CommandError, match="no campaign on foils"):
-        call_command("reckon", str(uuid4()))
+    for unknown in (str(uuid4()), "nonsense"):
+        with pytest.raises(CommandError, match="no campaign on foils"):
+            call_command("reckon", unknown)
 
 
 def test_the_command_says_that_nothing_is_published_yet(triage: Workflow):
