@@ -277,9 +277,8 @@ def _publish(run: Run) -> dict[str, object]:
         _check_source(run.campaign, run.model_version)
     one = ScoreImport(campaign=run.campaign, run=run, requested_by=run.requested_by)
     with connection.cursor() as cursor:
-        cursor.execute(giving.TABLE)
+        giving.begin(cursor)
         cursor.execute(_GIVEN, _given(run))
-        cursor.execute("ANALYZE given_score")
         cursor.execute(_UNREADABLE, _given(run))
         n_scored = giving.give(cursor, one, is_whole=not only_new)
         cursor.execute("SELECT count(*) FROM unreadable")
@@ -288,6 +287,7 @@ def _publish(run: Run) -> dict[str, object]:
         names = [name for (name,) in cursor.fetchall()]
         cursor.execute(_CAME_SINCE, _given(run))
         (n_came_since,) = cursor.fetchone()
+        cursor.execute("DROP TABLE unreadable")
     report = RunReport(n_scored, n_unreadable, names, n_came_since, only_new)
     one.report, one.state = vars(report), ScoreImport.State.DONE
     one.save()

@@ -13,9 +13,7 @@ from review.services.foils.pictures import IS_SURVEY
 
 State = ScoreImport.State
 
-# Filled by whoever gives scores, each picture once.
-TABLE = "CREATE TEMPORARY TABLE given_score (picture_id bigint PRIMARY KEY, score float8) ON COMMIT DROP"
-DROP = "DROP TABLE IF EXISTS given_score"
+_TABLE = "CREATE TEMPORARY TABLE given_score (picture_id bigint PRIMARY KEY, score float8) ON COMMIT DROP"
 
 _GIVE = """
 UPDATE review_picture p SET score_raw = g.score, score = CASE WHEN %(calibrated)s THEN g.score END
@@ -54,17 +52,25 @@ def name_of(one: ScoreImport) -> str:
     return _("version %(n)d of the foil network") % {"n": version.number} if version else one.file_name
 
 
+def begin(cursor: CursorWrapper) -> None:
+    """An empty table given_score (picture_id, score) for whoever gives scores, each picture once."""
+    # Whoever gives several times in one transaction has it still.
+    cursor.execute("DROP TABLE IF EXISTS given_score")
+    cursor.execute(_TABLE)
+
+
 def give(cursor: CursorWrapper, one: ScoreImport, *, is_whole: bool) -> int:
     """Write the scores of the table given_score to their pictures; to how many.
 
     Args:
-        cursor: In a transaction, with the table filled and analysed.
+        cursor: In a transaction, with the table filled.
         one: Where they come from.
         is_whole: Pictures that it does not name lose the score they had.
 
     Raises:
         InvalidInput: Others would keep a score of another kind.
     """
+    cursor.execute("ANALYZE given_score")
     given = {"campaign": one.campaign_id, "calibrated": one.is_calibrated}
     if is_whole:
         cursor.execute(_TAKE_AWAY, given)

@@ -187,13 +187,11 @@ def _apply(one: ScoreImport, stream: BinaryIO) -> Report:
             (report.twice, "n_named = 1 AND place > 1"),
         ):
             problem.find(cursor, "matched_score", condition)
-        cursor.execute(giving.DROP)
-        cursor.execute(giving.TABLE)
+        giving.begin(cursor)
         cursor.execute(
             "INSERT INTO given_score SELECT picture_id, score FROM matched_score "
             "WHERE n_named = 1 AND place = 1"
         )
-        cursor.execute("ANALYZE given_score")
         report.n_taken = giving.give(cursor, one, is_whole=False)
     unscored = Picture.objects.survey().filter(campaign=one.campaign, score_raw__isnull=True)
     report.n_without = unscored.exclude(subjects__stratum=Subject.Stratum.GOLD).count()
