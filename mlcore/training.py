@@ -15,7 +15,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -34,6 +34,18 @@ MAX_GRADIENT_NORM = 10.0
 
 # One batch's losses by name, each a scalar with gradient.
 LossStep = Callable[[np.random.Generator], dict[str, Tensor]]
+
+
+class Companion(Protocol):
+    """What a system learns beside its weights, and must have back when it goes on."""
+
+    def state(self) -> dict[str, Tensor]:
+        """For the checkpoint."""
+        ...
+
+    def take_up(self, state: dict[str, Tensor]) -> None:
+        """From the checkpoint."""
+        ...
 
 
 def choose_device() -> torch.device:
@@ -86,6 +98,7 @@ class Trainer:
         events: Where to report and whom to ask for cancellation.
         fingerprint: Names dataset, config and seed: a checkpoint of anything else is not taken up.
         random: Draws the batches; its state is part of the checkpoint.
+        companion: Its state is, too.
     """
 
     def __init__(
@@ -96,7 +109,9 @@ class Trainer:
         *,
         fingerprint: str,
         random: np.random.Generator,
+        companion: Companion | None = None,
     ) -> None:
+        self.companion = companion
         self.model, self.optimiser, self.events = model, optimiser, events
         self.fingerprint, self.random = fingerprint, random
         self.step = 0
@@ -181,6 +196,7 @@ class Trainer:
             "cuda_random": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "numpy_random": json.dumps(self.random.bit_generator.state),
             "step": self.step,
+            "companion": self.companion.state() if self.companion else {},
             "curve": {"sums": self._sums, "counted": self._counted},
             "fingerprint": self.fingerprint,
         }
@@ -216,6 +232,8 @@ class Trainer:
         if state["cuda_random"] and len(state["cuda_random"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(state["cuda_random"])
         self.random.bit_generator.state = json.loads(state["numpy_random"])
+        if self.companion:
+            self.companion.take_up(state["companion"])
         self._sums, self._counted = state["curve"]["sums"], state["curve"]["counted"]
         self.step = state["step"]
 

@@ -188,8 +188,14 @@ def _crop(
         starts.append(int(random.integers(low, high + 1)))
     piece = pixels[starts[0] : starts[0] + size[0], starts[1] : starts[1] + size[1]]
     if any(missing):
-        return np.pad(piece, [(0, more) for more in missing], mode="symmetric")
+        rows, columns = (np.arange(wanted) for wanted in size)
+        return piece[_mirrored(rows, piece.shape[0])][:, _mirrored(columns, piece.shape[1])]
     return piece
+
+
+def _mirrored(at: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Places beyond the end of n pixels, folded back as often as need be."""
+    return np.minimum(at % (2 * n), 2 * n - 1 - at % (2 * n))
 
 
 def _place(random: np.random.Generator, edge_px: int, margin_px: float) -> float:

@@ -1,7 +1,8 @@
 """Craters cut out of one picture, warped, and pasted into another so that one beam seems to have seen both.
 
 A cut-out is kept as contrast: how much brighter a pixel is than the ground around the crater. Pasted, it
-takes the brightness of the ground it comes to, slopes included, and as much grain as is missing. Beyond its alpha the ground stays as it is, to the bit.
+takes the brightness of the ground it comes to, slopes included, and as much grain as is missing. Beyond
+its alpha the ground stays as it is, to the bit.
 
 The paper altered aspect ratio, scale and rotation and re-combined "with a blank foil image"
 (seeds/stardust-foils.txt). Elastic shapes, worn parts and residue are ours.
