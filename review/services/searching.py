@@ -11,7 +11,7 @@ import logging
 import time
 from contextlib import suppress
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils.translation import gettext as _
 
 from annotate.services.liveness import beating, patiently
@@ -60,7 +60,11 @@ def close(run: Run) -> bool:
         run = Run.objects.select_related("campaign", "basemap", "model_version").get(pk=run.pk)
         if run.state != Run.State.RUNNING or run.windows.exclude(state=RunWindow.State.DONE).exists():
             return False
-        if not runs.finish(run, **search.publish(run)):
+        left = search.publish(run)
+        # Now and not at the commit: what waits for that is checked while nobody can beat.
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        if not runs.finish(run, **left):
             raise _Overtaken
         return True
     return False

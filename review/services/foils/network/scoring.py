@@ -33,6 +33,8 @@ from review.services.windows import Claim
 SYSTEM = "foil_classifier"
 # Some seconds of work: little is lost with a worker, and a run of 424,000 pictures has 829 rows.
 WINDOW_PICTURES = 512
+# So many names of unreadable files are in the log; the stream page has more.
+LOGGED = 5
 ONLY_NEW = "only_new"
 
 
@@ -293,8 +295,8 @@ def _publish(run: Run) -> dict[str, object]:
     one.save()
     score_calibration.refresh(run.campaign, is_calibrated=False)
     n_new = stream.fill(workflow=workflow)
-    for sentence, examples in report.sentences():
-        runs.log(run, f"{sentence} {', '.join(examples)}".strip())
+    for sentence, names in report.sentences():
+        runs.log(run, f"{sentence} {', '.join(names[:LOGGED])}".strip())
     runs.log(run, _("%s pictures are new in the queue.") % f"{n_new:,}")
     return {}
 
