@@ -15,11 +15,37 @@ from pytest_django import Settings
 from annotate.models import User
 
 REAL_DATA = Path(django_settings.BASE_DIR).parent / "shared" / "data"
+# What drives a browser, kills processes or waits for a clock: on a busy machine it would be measured instead.
+ALONE = ("tests/browser/", "tests/faults/")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--part",
+        choices=["all", "together", "alone"],
+        default="all",
+        help="only tests that may run beside each other, or only those that want the machine for themselves",
+    )
 
 
 def pytest_configure() -> None:
     # WhiteNoise warns about a missing folder, and warnings are errors here.
     Path(django_settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.startswith(ALONE):
+            item.add_marker(pytest.mark.alone)
+    part = config.getoption("part")
+    if part != "all":
+        chosen = [item for item in items if bool(item.get_closest_marker("alone")) == (part == "alone")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
+    if part == "together":
+        # A long file that is begun last would keep one process busy while the others have nothing left to do.
+        long_files = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in long_files)
 
 
 @pytest.fixture(autouse=True)

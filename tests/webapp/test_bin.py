@@ -50,6 +50,7 @@ def stubs(var: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_it_works(home: Path):
     port = free_port()
@@ -90,6 +91,7 @@ def test_it_works(home: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_a_service_that_ends_by_itself_ends_everything_and_is_named(home: Path):
     started = Started(home, free_port())

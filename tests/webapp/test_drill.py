@@ -119,6 +119,7 @@ class Writers:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_it_works(tmp_path: Path, settings: Settings, media: Path, monkeypatch: pytest.MonkeyPatch):
     """Back up a site at work, restore it on an empty machine, compare everything, go on there."""

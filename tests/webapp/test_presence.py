@@ -38,6 +38,7 @@ def lines_of(log: Path) -> list[dict[str, object]]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.django_db(transaction=True)
 def test_it_works(spoilt: Run, media: Path):
     if missing := what_is_missing({"redis-server"}):

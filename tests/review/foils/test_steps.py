@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -17,11 +16,6 @@ from review.services.foils.results import reckoning
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
 MakeSubjects = Callable[..., list[Subject]]
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_kept() -> None:
-    cache.clear()
 
 
 def retire(subject: Subject, outcome: Outcome) -> None:
