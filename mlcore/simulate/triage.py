@@ -78,8 +78,7 @@ def play(
         rule: When an image retires.
         seed: Of who comes when, what they are shown, and what they say.
         has_nights: Whether every NIGHT answers all odds are taken anew from the log. Without, an answer
-            counts for
-            ever as its giver was known when giving it, as in the first SWAP.
+            counts for ever as its giver was known when giving it, as in the first SWAP.
 
     Raises:
         InvalidInput: prior_log_odds does not fit the images, or there is no known crater or no known blank.

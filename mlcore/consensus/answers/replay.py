@@ -38,8 +38,7 @@ class Log:
         subject: Shape (n,): 0 … subjects - 1.
         person: Shape (n,): 0 … people - 1.
         answer: Shape (n,): CRATER, NOTHING, CANNOT_TELL (mlcore.consensus.answers.votes) or WITHDRAWN. A
-            person's later answer to the same
-            subject stands in place of the earlier one.
+            person's later answer to the same subject stands in place of the earlier one.
         prior_log_odds: Shape (subjects,): natural log-odds of a crater before the first answer.
         known: Shape (subjects,): CRATER or NOTHING of known subjects, UNKNOWN of the others.
         is_right: Shape (n,): whether an answer to a known subject is right; a crater called at the wrong
