@@ -3,6 +3,7 @@
 import { rimsGeojson } from "tektite/geo/geojson";
 import { find } from "tektite/lib/dom";
 import { gettext, interpolate, ngettext } from "tektite/lib/i18n";
+import { showParked } from "tektite/lib/parked_bar";
 
 /** @typedef {import("tektite/lib/save_queue").SaveQueue} SaveQueue */
 
@@ -15,7 +16,8 @@ import { gettext, interpolate, ngettext } from "tektite/lib/i18n";
  */
 export function showTrouble({ queue, drafts, signIn, config }) {
   showWaiting(queue, signIn, config);
-  showParked(queue, config);
+  showParked({ queue, name: "parked", textOf: parkedText, sure: gettext("Discard them for good") });
+  find("#parked-download").addEventListener("click", () => offer(queue.parked, config));
   globalThis.addEventListener("beforeunload", (event) => {
     if (queue.unkept || drafts.isAtRisk) {
       event.preventDefault();
@@ -67,31 +69,6 @@ function waitingText({ isOther, isSignedOut, isAtRisk }, queue, { participant })
     );
   }
   return isSignedOut ? gettext("You are signed out. Your marks are kept here; sign in and they will be stored.") : "";
-}
-
-function showParked(queue, config) {
-  const box = find("#parked");
-  const discard = find("#parked-discard");
-  let isAsked = false;
-  const update = () => {
-    const { parked } = queue;
-    box.hidden = parked.length === 0;
-    isAsked &&= parked.length > 0;
-    find("#parked-text").textContent = parkedText(parked);
-    discard.textContent = isAsked ? gettext("Discard them for good") : gettext("Discard…");
-  };
-  find("#parked-download").addEventListener("click", () => offer(queue.parked, config));
-  find("#parked-retry").addEventListener("click", () => queue.retryParked());
-  // Twice: what was drawn is never gone by one slip of the hand.
-  discard.addEventListener("click", () => {
-    if (isAsked) {
-      queue.discardParked();
-    } else {
-      isAsked = true;
-      update();
-    }
-  });
-  queue.addEventListener("change", update);
 }
 
 function parkedText(parked) {

@@ -2,6 +2,7 @@
 
 import { find } from "tektite/lib/dom";
 import { gettext } from "tektite/lib/i18n";
+import { showParked } from "tektite/lib/parked_bar";
 import { refusedText, unsentText } from "tektite/pages/triage/words";
 
 /**
@@ -12,7 +13,7 @@ import { refusedText, unsentText } from "tektite/pages/triage/words";
  */
 export function showTrouble({ queue, signIn, onStopped }) {
   showUnsent(queue, signIn, onStopped);
-  showRefused(queue);
+  showParked({ queue, name: "refused", textOf: refusedText, sure: gettext("Discard for good") });
   globalThis.addEventListener("beforeunload", (event) => {
     if (queue.unkept) {
       event.preventDefault();
@@ -48,29 +49,5 @@ function showUnsent(queue, signIn, onStopped) {
     }
     wasStopped = isStopped;
   };
-  queue.addEventListener("change", update);
-}
-
-function showRefused(queue) {
-  const bar = find("#refused");
-  const discard = find("#refused-discard");
-  let isAsked = false;
-  const update = () => {
-    const { parked } = queue;
-    bar.hidden = !parked.length;
-    isAsked &&= parked.length > 0;
-    find("#refused-text").textContent = parked.length ? refusedText(parked) : "";
-    discard.textContent = isAsked ? gettext("Discard for good") : gettext("Discard…");
-  };
-  find("#refused-retry").addEventListener("click", () => queue.retryParked());
-  // Twice: what was answered is never gone by one slip of the hand.
-  discard.addEventListener("click", () => {
-    if (isAsked) {
-      queue.discardParked();
-    } else {
-      isAsked = true;
-      update();
-    }
-  });
   queue.addEventListener("change", update);
 }
