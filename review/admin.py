@@ -29,15 +29,17 @@ admin.site.unregister(Campaign)
 class LearningCampaignAdmin(CampaignAdmin):
     """The campaign's admin with a button that starts a training: the same service, the same permission."""
 
-    actions = ["train_crater_detector"]
+    actions = ["train"]
 
-    @admin.action(description=_("Train the crater detector on the labels of the chosen campaigns"))
-    def train_crater_detector(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
+    @admin.action(description=_("Train a network on what people have settled in the chosen campaigns"))
+    def train(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
         for campaign in campaigns:
             try:
                 if not roles_in(request.user, campaign) & MATRIX["review:api_runs"]["POST"]:
                     raise NotAllowed(gettext("You do not lead this campaign."))
-                run = training.request_training(campaign=campaign, requested_by=me(request))
+                run = training.request_training(
+                    campaign=campaign, system=training.system_of(campaign), requested_by=me(request)
+                )
             except TektiteError as refusal:
                 self.message_user(request, f"{campaign}: {refusal.message}", messages.ERROR)
                 continue

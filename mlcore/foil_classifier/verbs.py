@@ -82,6 +82,7 @@ def train(job: TrainJob, events: EventLog) -> dict[str, Any]:
         steps=config.steps,
         device=_describe(device, config),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        notes=_notes(dataset.manifest.provenance),
         **_measure(model, dataset, events),
     )
     artifact = Path(job.out_dir) / ARTIFACT_FOLDER
@@ -102,6 +103,18 @@ def _card_of_initial_weights(job: TrainJob, config: Config) -> ModelCard | None:
 
 def _origin(card: ModelCard) -> str:
     return f"continued from a model trained on dataset {card.dataset_sha256[:12]} with seed {card.seed}"
+
+
+def _notes(provenance: dict[str, Any]) -> list[str]:
+    """What readers of the card must know of its pictures, of which {"synthetic": {"samples", "of"}} tells."""
+    made = provenance.get("synthetic") or {"samples": 0}
+    if not made["samples"]:
+        return []
+    note = (
+        f"Synthetic: of {made['of']:,} pictures and cut-outs that it learnt from and was measured on, "
+        f"{made['samples']:,} were made by Tektite and not by a microscope."
+    )
+    return [f"{note} Its figures say nothing of real foils." if made["samples"] == made["of"] else note]
 
 
 def _told(crops: TrainingCrops) -> str:

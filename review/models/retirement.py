@@ -21,7 +21,8 @@ class Retirement(models.Model):
     # mlcore.consensus.answers.stopping.Outcome; empty where the subject came back.
     outcome = models.CharField(max_length=16, blank=True)
     rule = models.ForeignKey(RuleVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    # {"log_odds", "votes", "cannot_tell", "practised"} at that moment.
+    # {"log_odds", "votes", "cannot_tell", "practised", "score", "threshold"} at that moment; the last two are
+    # the network's and the stream's.
     tally = models.JSONField(default=dict)
     why = models.CharField(max_length=300)
     # A lead; nobody where a rule did it.

@@ -1,21 +1,17 @@
 """Datasets: a campaign's labels (services/labels.py), frozen into a hashed folder that a training reads."""
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from uuid import UUID, uuid4
 
-from django.conf import settings
-from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotate.models import Campaign, Catalogue, Feature, Participant
-from annotate.services.disk import full_in_words
 from mlcore.crater_detector.cutting import cut_samples
 from mlcore.dataset import Manifest, Sample, write_dataset
 from mlcore.errors import InvalidInput
-from review.models import Classification, Dataset, Verdict
-from review.services import rasters, room
+from review.models import Classification, Dataset, Run, Verdict
+from review.services import frozen, rasters, room
 from review.services.labels import (
     REGION,
     TILES,
@@ -24,6 +20,7 @@ from review.services.labels import (
     settled_features,
     verdicts_of,
 )
+from review.services.teaching import Progress, Teaching
 
 
 def check(campaign: Campaign, *, label_catalogues: Sequence[Catalogue] = (), searched: str = TILES) -> None:
@@ -85,11 +82,6 @@ def preview(
     }
 
 
-def folder_of(dataset: Dataset) -> Path:
-    """The frozen folder."""
-    return Path(settings.MEDIA_ROOT) / dataset.path
-
-
 def in_words(counts: dict[str, dict[str, int]]) -> str:
     """The counts in a sentence for the log."""
     sides = ("train", "validation", "test")
@@ -106,7 +98,7 @@ def freeze(
     created_by: Participant | None,
     label_catalogues: Sequence[Catalogue] = (),
     searched: str = TILES,
-    progress: Callable[[], None] = lambda: None,
+    progress: Progress = lambda: None,
 ) -> Dataset:
     """Freeze the campaign's labels as they are now; the same labels give the same dataset again.
 
@@ -123,30 +115,26 @@ def freeze(
         NoRoom: Too little of the disk is free, or it ran full; nothing half done is left.
     """
     check(campaign, label_catalogues=label_catalogues, searched=searched)
-    uid = uuid4()
-    path = f"datasets/{uid}"
-    folder = Path(settings.MEDIA_ROOT) / path
-    folder.parent.mkdir(parents=True, exist_ok=True)
     sources = gather(campaign, label_catalogues=label_catalogues, searched=searched)
     room.require_for_dataset(sources)
-    try:
-        with full_in_words(_("Freezing the labels")):
-            manifest = write_dataset(
-                folder,
-                _samples(campaign, sources, progress),
-                system=system,
-                body=campaign.body,
-                block_deg=campaign.split_block_deg,
-                min_diameter_m=sources[0].min_diameter_m,
-                provenance=_provenance(campaign, sources, label_catalogues, searched),
-            )
-    except BaseException:
-        shutil.rmtree(folder.with_name(folder.name + ".half-done"), ignore_errors=True)
-        raise
-    return _row(campaign, system, uid, path, manifest, created_by)
+
+    def write(folder: Path) -> Manifest:
+        return write_dataset(
+            folder,
+            _samples(campaign, sources, progress),
+            system=system,
+            body=campaign.body,
+            block_deg=campaign.split_block_deg,
+            min_diameter_m=sources[0].min_diameter_m,
+            provenance=_provenance(campaign, sources, label_catalogues, searched),
+        )
+
+    return frozen.keep(
+        campaign=campaign, system=system, created_by=created_by, what=_("Freezing the labels"), write=write
+    )
 
 
-def _samples(campaign: Campaign, sources: Sequence[Source], progress: Callable[[], None]) -> Iterator[Sample]:
+def _samples(campaign: Campaign, sources: Sequence[Source], progress: Progress) -> Iterator[Sample]:
     for source in sources:
         for sample in cut_samples(
             rasters.path_of(source.basemap),
@@ -159,37 +147,6 @@ def _samples(campaign: Campaign, sources: Sequence[Source], progress: Callable[[
         ):
             progress()
             yield sample
-
-
-def _row(
-    campaign: Campaign,
-    system: str,
-    uid: UUID,
-    path: str,
-    manifest: Manifest,
-    created_by: Participant | None,
-) -> Dataset:
-    """The dataset's row; the same content is kept once, under the row it had first."""
-    counts = {**manifest.counts, "samples": manifest.samples}
-    folder = Path(settings.MEDIA_ROOT) / path
-    try:
-        with transaction.atomic():
-            return Dataset.objects.create(
-                uid=uid,
-                campaign=campaign,
-                system=system,
-                sha256=manifest.sha256,
-                path=path,
-                counts=counts,
-                created_by=created_by,
-            )
-    except IntegrityError:
-        known = Dataset.objects.get(campaign=campaign, system=system, sha256=manifest.sha256)
-    if folder_of(known).is_dir():
-        shutil.rmtree(folder)
-    else:
-        folder.rename(folder_of(known))
-    return known
 
 
 def _provenance(
@@ -209,3 +166,37 @@ def _provenance(
         "drew": sorted(set(drew)),
         "judged": sorted(set(judged)),
     }
+
+
+def _kept(*, label_catalogues: Sequence[Catalogue] = (), searched: str = TILES) -> dict[str, object]:
+    return {"label_catalogues": [str(catalogue.uid) for catalogue in label_catalogues], "searched": searched}
+
+
+def _freeze_for(run: Run, progress: Progress) -> Dataset:
+    uids = run.config["label_catalogues"]
+    by_uid = {str(c.uid): c for c in Catalogue.objects.filter(uid__in=uids)}
+    missing = [uid for uid in uids if uid not in by_uid]
+    if missing:
+        raise InvalidInput(
+            _("A catalogue chosen as labels is gone (%(uid)s); start a new run without it.")
+            % {"uid": ", ".join(missing)}
+        )
+    return freeze(
+        campaign=run.campaign,
+        system=run.system,
+        created_by=run.requested_by,
+        label_catalogues=[by_uid[uid] for uid in uids],
+        searched=run.config["searched"],
+        progress=progress,
+    )
+
+
+TEACHING = Teaching(
+    title=gettext_lazy("crater detector"),
+    kind=Campaign.Kind.CRATER,
+    freezing=gettext_lazy("Freezing the labels"),
+    check=check,
+    kept=_kept,
+    freeze=_freeze_for,
+    counted=in_words,
+)

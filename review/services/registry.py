@@ -1,5 +1,7 @@
 """Model versions: adopted when a training has ended well, made current by a lead."""
 
+from collections.abc import Callable
+
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
@@ -11,8 +13,14 @@ from mlcore import api
 from mlcore.errors import Conflict, TektiteError
 from review.models import ModelVersion, Run
 from review.services import prediction, runs
+from review.services.foils.network import learning
 from review.services.versions import artifact_of
 
+# What a version is put to as soon as it is current, if there is anything to do.
+FOLLOWS: dict[str, Callable[..., Run | None]] = {
+    "crater_detector": prediction.request_prediction,
+    "foil_classifier": learning.follow,
+}
 # What a version's card is given besides what mlcore wrote: the current version on the same test places.
 COMPARED_WITH = "compared_with"
 
@@ -24,7 +32,7 @@ def adopt(run: Run, *, compared_with: dict[str, object] | None = None) -> ModelV
     attempt that was given up for lost. Done twice, because a commit's answer was lost, it gives the same.
 
     Returns:
-        The version, or None where the attempt is not current. A prediction that follows waits in its row.
+        The version, or None where the attempt is not current. A search that follows waits in its row.
     """
     folder = runs.folder_of(run) / api.ARTIFACT_FOLDER
     card = api.read_card(folder).to_json()
@@ -60,10 +68,10 @@ def _promote_as_wished(version: ModelVersion) -> None:
 
 
 def promote(*, version: ModelVersion, by: Participant | None) -> Run | None:
-    """Make the version current and let it predict over the campaign's elevation model.
+    """Make the version current and let it search what the campaign has: elevation model or pictures.
 
     Returns:
-        The prediction to enqueue; None where the version is current already.
+        The run to enqueue; None where the version is current already, or there is nothing to search.
     """
     with transaction.atomic():
         Campaign.objects.select_for_update(no_key=True).get(pk=version.campaign_id)
@@ -80,6 +88,6 @@ def promote(*, version: ModelVersion, by: Participant | None) -> Run | None:
         siblings.filter(is_current=True).update(is_current=False)
         version.is_current, version.promoted_by, version.promoted_at = True, by, timezone.now()
         version.save(update_fields=["is_current", "promoted_by", "promoted_at"])
-        return prediction.request_prediction(
+        return FOLLOWS[version.system](
             campaign=version.campaign, model_version=version, requested_by=by, again=True
         )

@@ -32,6 +32,11 @@ def require_for_dataset(sources: Sequence[Source]) -> None:
     require_room(sum(map(dataset_bytes, sources)), what=_("Freezing the labels"))
 
 
+def require_for_pictures(n_bytes: int) -> None:
+    """Refuse to freeze pictures that the disk has no room for; NoRoom says how much there is."""
+    require_room(n_bytes, what=_("Freezing the pictures"))
+
+
 def dataset_bytes(source: Source) -> int:
     """What the samples of an elevation model take at most: all of it, or what lies around the searched."""
     grid = rasters.grid_of(source.basemap)

@@ -6,25 +6,35 @@ around it leaves all of them or none, and then the next attempt has only to meas
 """
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from annotate.models import Campaign, Catalogue, Participant
+from annotate.models import Campaign, Participant
 from annotate.services.liveness import beating, patiently
 from mlcore import api
 from mlcore.errors import Conflict, InvalidInput, TektiteError
 from mlcore.registry import get_system
 from review.models import Dataset, ModelVersion, Run
-from review.services import datasets, jobs, registry, room, runs
+from review.services import datasets, frozen, jobs, registry, room, runs
+from review.services.foils.network import learning
+from review.services.teaching import Teaching
 from review.services.versions import artifact_of, current
 
+TEACHINGS: dict[str, Teaching] = {
+    "crater_detector": datasets.TEACHING,
+    "foil_classifier": learning.TEACHING,
+}
 DEFAULT_SEED = 1
 CHECKPOINT_FOLDER = "checkpoint"
-# Shares of the progress bar: freezing the labels, training, scoring the current version beside it.
+# Shares of the progress bar: freezing, training, scoring the current version beside it.
 _FROZEN, _TRAINED = 0.05, 0.95
+
+
+def system_of(campaign: Campaign) -> str:
+    """The learning system of a campaign of this kind."""
+    return next(system for system, teaching in TEACHINGS.items() if teaching.kind == campaign.kind)
 
 
 def request_training(
@@ -34,40 +44,37 @@ def request_training(
     preset: str = "quick",
     requested_by: Participant | None,
     overrides: dict[str, object] | None = None,
-    label_catalogues: Sequence[Catalogue] = (),
-    searched: str = datasets.TILES,
     start_from: ModelVersion | None = None,
     seed: int = DEFAULT_SEED,
     promote: bool = False,
+    **material: object,
 ) -> Run:
-    """A queued training on the campaign's labels as they will be when it starts.
+    """A queued training on what people will have settled when it starts.
 
     Args:
-        campaign: Whose labels.
+        campaign: Whose people.
         system: Key of mlcore.registry.SYSTEMS.
         preset: One of the system's.
         requested_by: Who pressed the button.
         overrides: Settings that differ from the preset.
-        label_catalogues: Imported catalogues whose craters count as labels.
-        searched: datasets.TILES or datasets.REGION: what counts as searched completely.
         start_from: A version whose weights are the beginning; from scratch otherwise.
         seed: Of everything random.
         promote: Make the version current when it is finished, as if its requester had pressed the button.
+        material: What may be chosen of what this system learns from: of the crater detector
+            `label_catalogues`, imported catalogues whose craters count as labels, and `searched`,
+            datasets.TILES or datasets.REGION: what counts as searched completely.
 
     Raises:
-        InvalidInput: Unknown system, preset or setting, or nothing to learn from.
+        InvalidInput: Unknown system, preset or setting, weights that do not fit, or nothing to learn from.
         Conflict: The campaign trains this system already.
         NoRoom: Too little of the disk is free.
     """
-    get_system(system).config(preset, overrides or {})
-    datasets.check(campaign, label_catalogues=label_catalogues, searched=searched)
-    room.require_for_training()
+    _check(campaign, system, preset, overrides or {}, start_from, material)
     config = {
         "preset": preset,
         "overrides": overrides or {},
         "seed": seed,
-        "label_catalogues": [str(catalogue.uid) for catalogue in label_catalogues],
-        "searched": searched,
+        **TEACHINGS[system].kept(**material),
         "start_from": str(start_from.uid) if start_from else None,
         "promote": promote,
     }
@@ -85,22 +92,47 @@ def request_training(
         raise Conflict(_already_training(campaign, system) or just_ended, code="already_training") from None
 
 
-def obstacle(
-    *,
-    campaign: Campaign,
-    system: str = "crater_detector",
-    label_catalogues: Sequence[Catalogue] = (),
-    searched: str = datasets.TILES,
-) -> str:
-    """Why a training with these labels could not begin now, for beside the button; empty if it can."""
+def obstacle(*, campaign: Campaign, system: str = "crater_detector", **material: object) -> str:
+    """Why a training could not begin now, for beside the button; empty if it can. See request_training."""
     if sentence := _already_training(campaign, system):
         return sentence
     try:
-        datasets.check(campaign, label_catalogues=label_catalogues, searched=searched)
-        room.require_for_training()
+        _check(campaign, system, "quick", {}, None, material)
     except TektiteError as refusal:
         return refusal.message
     return ""
+
+
+def _check(
+    campaign: Campaign,
+    system: str,
+    preset: str,
+    overrides: dict[str, object],
+    start_from: ModelVersion | None,
+    material: dict[str, object],
+) -> None:
+    """Refuse what cannot be begun, before anybody waits for it."""
+    config, teaching = get_system(system).config(preset, overrides), TEACHINGS[system]
+    words = {"system": teaching.title, "name": campaign.name}
+    if campaign.kind != teaching.kind:
+        raise InvalidInput(
+            _("“%(name)s” has nothing that the %(system)s could look at; train the %(own)s here.")
+            % {**words, "own": TEACHINGS[system_of(campaign)].title},
+            code="wrong_system",
+        )
+    if start_from and start_from.system != system:
+        raise InvalidInput(
+            _(
+                "Version %(number)d is one of the %(other)s, and the %(system)s is to be trained; start from "
+                "one of its own versions, or from scratch."
+            )
+            % {**words, "number": start_from.number, "other": TEACHINGS[start_from.system].title},
+            code="wrong_system",
+        )
+    if start_from and teaching.check_start:
+        teaching.check_start(config, start_from)
+    teaching.check(campaign, **material)
+    room.require_for_training()
 
 
 def _already_training(campaign: Campaign, system: str) -> str:
@@ -110,7 +142,7 @@ def _already_training(campaign: Campaign, system: str) -> str:
     sentence = _(
         "This campaign already trains the %(system)s (run %(number)s); wait for its end or cancel it."
     )
-    return sentence % {"system": system.replace("_", " "), "number": active.number}
+    return sentence % {"system": TEACHINGS[system].title, "number": active.number}
 
 
 def execute(run_pk: int, worker: str) -> list[Run]:
@@ -143,31 +175,17 @@ def _train(run: Run) -> list[Run]:
 
 
 def _dataset(run: Run) -> Dataset:
-    """Freeze the labels at the first attempt; later attempts go on with the same."""
+    """Freeze what it learns from at the first attempt; later attempts go on with the same."""
     if run.dataset is None:
-        uids = run.config["label_catalogues"]
-        by_uid = {str(c.uid): c for c in Catalogue.objects.filter(uid__in=uids)}
-        missing = [uid for uid in uids if uid not in by_uid]
-        if missing:
-            raise InvalidInput(
-                _("A catalogue chosen as labels is gone (%(uid)s); start a new run without it.")
-                % {"uid": ", ".join(missing)}
-            )
-        stage = _("Freezing the labels")
+        teaching = TEACHINGS[run.system]
+        stage = str(teaching.freezing)
         with beating(lambda: runs.heartbeat(run, stage=stage)):
-            run.dataset = datasets.freeze(
-                campaign=run.campaign,
-                system=run.system,
-                created_by=run.requested_by,
-                label_catalogues=[by_uid[uid] for uid in uids],
-                searched=run.config["searched"],
-                progress=lambda: runs.beat_or_stop(run, stage=stage),
-            )
+            run.dataset = teaching.freeze(run, lambda: runs.beat_or_stop(run, stage=stage))
         Run.objects.filter(pk=run.pk, attempt=run.attempt).update(dataset=run.dataset)
         runs.log(
             run,
             _("Dataset %(sha)s: %(counts)s.")
-            % {"sha": run.dataset.sha256[:8], "counts": datasets.in_words(run.dataset.counts)},
+            % {"sha": run.dataset.sha256[:8], "counts": teaching.counted(run.dataset.counts)},
         )
     return run.dataset
 
@@ -178,7 +196,7 @@ def _job(run: Run, dataset: Dataset) -> api.TrainJob:
     start_from = run.config["start_from"]
     initial = ModelVersion.objects.get(uid=start_from) if start_from else None
     return api.TrainJob(
-        dataset_dir=str(datasets.folder_of(dataset)),
+        dataset_dir=str(frozen.folder_of(dataset)),
         out_dir=str(folder),
         system=run.system,
         preset=run.config["preset"],
@@ -211,7 +229,7 @@ def _remove_checkpoints(run: Run) -> None:
 
 
 def _current_beside_it(run: Run, dataset: Dataset) -> dict[str, object] | None:
-    """The current version's metrics on the new dataset's test places, so that the two can be compared.
+    """The current version's metrics on the new dataset's test side, so that the two can be compared.
 
     The split never moves, so neither has been trained there. A failure here does not spoil the training.
     """
@@ -222,11 +240,11 @@ def _current_beside_it(run: Run, dataset: Dataset) -> dict[str, object] | None:
         run,
         api.EvaluateJob(
             artifact_dir=str(artifact_of(version)),
-            dataset_dir=str(datasets.folder_of(dataset)),
+            dataset_dir=str(frozen.folder_of(dataset)),
             out_dir=str(runs.folder_of(run) / "beside"),
             side="test",
         ),
-        stage_prefix=_("Version %(number)d on the same places: ") % {"number": version.number},
+        stage_prefix=_("Version %(number)d on the same test side: ") % {"number": version.number},
         share=(_TRAINED, 1.0),
     )
     if outcome.end != "done":

@@ -1,5 +1,6 @@
 """The API of review. Each view fetches and authorises in one call, calls one service, answers a shape."""
 
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -11,9 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotate.access import me
+from annotate.models import Campaign
 from mlcore.errors import InvalidInput, NotFound
 from review import access, answers, tasks
-from review.models import Run, Subject
+from review.models import ModelVersion, Run, Subject
 from review.serializers import (
     ClassificationIn,
     RunIn,
@@ -24,6 +26,7 @@ from review.serializers import (
     subject_out,
 )
 from review.services import classifications, cutouts, prediction, registry, runs, training, versions
+from review.services.foils.network import scoring
 
 JUDGING, RUNS = ["Judging"], ["Runs and models"]
 
@@ -117,36 +120,66 @@ def run(request: Request, uid: UUID) -> Response:
 
 
 @extend_schema(
-    operation_id="start_run", tags=RUNS, summary="Start a training or a prediction", request=RunIn,
+    operation_id="start_run", tags=RUNS, summary="Start a training or a search", request=RunIn,
     responses={201: answers.RunOut},
 )  # fmt: skip
 @api_view(["POST"])
 def start_run(request: Request, uid: UUID) -> Response:
-    """Start a training or a prediction for a campaign."""
-    campaign = access.get_map_campaign(request, uid)
+    """Start a training or a search for a campaign: of its elevation model, or of its pictures."""
+    campaign = access.get_campaign(request, uid)
     shape = RunIn(data=request.data)
     shape.is_valid(raise_exception=True)
     wish = shape.validated_data
-    if wish["verb"] == Run.Verb.TRAIN:
-        started = training.request_training(
-            campaign=campaign,
-            system=wish["system"],
-            preset=wish["preset"],
-            requested_by=me(request),
-            label_catalogues=access.find_catalogues(request, wish["label_catalogues"]),
-            searched=wish["searched"],
-            start_from=access.find_model_version(request, wish["start_from"]),
-        )
-    else:
-        started = prediction.request_prediction(
-            campaign=campaign,
-            model_version=access.find_model_version(request, wish["model_version"])
-            or versions.current(campaign, wish["system"]),
-            basemap=access.find_basemap(request, wish["basemap"]),
-            requested_by=me(request),
-        )
+    wish["system"] = wish["system"] or training.system_of(campaign)
+    start = _train if wish["verb"] == Run.Verb.TRAIN else SEARCHES[campaign.kind]
+    started = start(request, campaign, wish)
     tasks.enqueue(started)
     return Response(run_out(started), status=201)
+
+
+def _train(request: Request, campaign: Campaign, wish: dict[str, Any]) -> Run:
+    material = {}
+    if campaign.kind == Campaign.Kind.CRATER:
+        material = {
+            "label_catalogues": access.find_catalogues(request, wish["label_catalogues"]),
+            "searched": wish["searched"],
+        }
+    return training.request_training(
+        campaign=campaign,
+        system=wish["system"],
+        preset=wish["preset"],
+        requested_by=me(request),
+        start_from=access.find_model_version(request, wish["start_from"]),
+        **material,
+    )
+
+
+def _predict(request: Request, campaign: Campaign, wish: dict[str, Any]) -> Run:
+    return prediction.request_prediction(
+        campaign=campaign,
+        model_version=_version(request, campaign, wish),
+        basemap=access.find_basemap(request, wish["basemap"]),
+        requested_by=me(request),
+    )
+
+
+def _score(request: Request, campaign: Campaign, wish: dict[str, Any]) -> Run:
+    return scoring.request_scoring(
+        campaign=campaign,
+        model_version=_version(request, campaign, wish),
+        requested_by=me(request),
+        only_new=wish["only_new"],
+    )
+
+
+def _version(request: Request, campaign: Campaign, wish: dict[str, Any]) -> ModelVersion | None:
+    """The one that is named, else the current one."""
+    named = access.find_model_version(request, wish["model_version"])
+    return named or versions.current(campaign, wish["system"])
+
+
+# What a campaign of each kind has its machines look through.
+SEARCHES = {Campaign.Kind.CRATER: _predict, Campaign.Kind.FOIL: _score}
 
 
 @extend_schema(
@@ -164,7 +197,7 @@ def cancel_run(request: Request, uid: UUID) -> Response:
 )  # fmt: skip
 @api_view(["POST"])
 def promote(request: Request, uid: UUID) -> Response:
-    """Make a version the current one; it predicts over the campaign's elevation model at once."""
+    """Make a version the current one; it searches the campaign's elevation model, or pictures, at once."""
     version = access.get_model_version(request, uid)
     predicting = registry.promote(version=version, by=me(request))
     if predicting:

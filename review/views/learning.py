@@ -7,6 +7,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from annotate.access import LEADS, roles_in
@@ -18,9 +19,20 @@ from review.models import ModelVersion, Run
 from review.serializers import run_out
 from review.services import datasets, lessons, scores, standing, training
 from review.services.labels import REGION
+from review.views.foils import network
+from review.views.run_page import RunPage
 
 RUNS_SHOWN = 30
 VERSIONS_SHOWN = 8
+
+RUN_PAGES = {
+    "crater_detector": RunPage(
+        template="review/run.html",
+        kinds={"craters": _("Craters"), "negatives": _("Rejected look-alikes")},
+        rows=scores.rows,
+    ),
+    "foil_classifier": network.RUN_PAGE,
+}
 
 
 @require_GET
@@ -110,20 +122,23 @@ def run(request: HttpRequest, uid: UUID) -> HttpResponse:
     run = access.get_run(request, uid)
     version = ModelVersion.objects.filter(run=run).first()
     siblings = ModelVersion.objects.filter(campaign=run.campaign, system=run.system).order_by("-number")
+    page = RUN_PAGES[run.system]
     return render(
         request,
-        "review/run.html",
+        page.template,
         {
             "campaign": run.campaign,
             "roles": roles_in(request.user, run.campaign),
             "run": run,
             "version": version,
             "figures": scores.figures_of(version) if version else None,
-            "rows": scores.rows(version) if version else [],
+            "rows": page.rows(version) if version else [],
             "beside": scores.beside(version) if version else None,
             "leads": _leads(request, run.campaign),
             "history": siblings.select_related("run")[:VERSIONS_SHOWN],
             "sides": list(SIDES),
+            "kinds": page.kinds,
+            **page.more(version),
             "found": _found(run.catalogue) if run.catalogue else None,
             "config": {
                 "run": run_out(run),

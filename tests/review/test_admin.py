@@ -34,7 +34,7 @@ def settled(region: Campaign, truth: Catalogue) -> None:
 def press_train(client: Client, campaign: Campaign) -> str:
     response = client.post(
         "/admin/annotate/campaign/",
-        {"action": "train_crater_detector", "_selected_action": [campaign.pk]},
+        {"action": "train", "_selected_action": [campaign.pk]},
         follow=True,
     )
     return " ".join(str(message) for message in response.context["messages"])
@@ -56,7 +56,7 @@ def test_a_refusal_is_shown_in_words(region: Campaign, client_of: ClientOf, staf
 def test_who_is_not_staff_is_not_let_in(
     region: Campaign, client_of: ClientOf, lead: User, enqueued: list[int]
 ):
-    response = client_of(lead).post("/admin/annotate/campaign/", {"action": "train_crater_detector"})
+    response = client_of(lead).post("/admin/annotate/campaign/", {"action": "train"})
     assert response.status_code == 302
     assert "/admin/login/" in response["Location"]
     assert not Run.objects.exists()

@@ -5,7 +5,7 @@ import { gettext, interpolate } from "tektite/lib/i18n";
 import { pathThrough, svg } from "tektite/lib/svg";
 
 const [HEIGHT, LEFT, RIGHT, BOTTOM, TOP] = [260, 40, 30, 24, 10];
-const IS_SHARE = /recall|precision|f1/i;
+const IS_SHARE = /recall|precision|f1|sensitivity|specificity/i;
 
 /** @typedef {Map<string, [number, number][]>} Curves Name → points (step, value), in the order of the steps. */
 

@@ -1,4 +1,4 @@
-/** The page of models: starts trainings and predictions, and goes to watch them. */
+/** The pages of models and of the foil network: start trainings and searches, and go to watch them. */
 
 import { ask } from "tektite/lib/api";
 import { find } from "tektite/lib/dom";
@@ -16,7 +16,7 @@ async function start(form) {
   const [button, refusal] = [find("[type=submit]", form), find("[role=alert]", form)];
   const given = new FormData(form);
   const wish = { verb: form.dataset.verb };
-  for (const name of ["preset", "start_from", "model_version", "basemap"]) {
+  for (const name of ["preset", "start_from", "model_version", "basemap", "only_new"]) {
     if (given.get(name)) {
       wish[name] = given.get(name);
     }

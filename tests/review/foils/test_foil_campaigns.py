@@ -91,7 +91,6 @@ def test_its_people_are_kept_as_elsewhere(client_of: Browser, foils: Campaign, l
         ("GET", "annotate:api_features"),
         ("POST", "annotate:api_tile_next"),
         ("PUT", "annotate:api_view"),
-        ("POST", "review:api_runs"),
     ],
 )
 def test_what_needs_a_map_is_not_there(

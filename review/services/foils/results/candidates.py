@@ -129,7 +129,7 @@ def every(reckoning: Reckoning, wish: Wish) -> Iterator[Candidate]:
 
 def found_in(subject: Subject) -> Found:
     """Who called one picture a crater, and where."""
-    return _found(subject.workflow, [subject])[subject.pk]
+    return found_in_all(subject.workflow, [subject])[subject.pk]
 
 
 def count(reckoning: Reckoning, wish: Wish) -> int:
@@ -236,7 +236,7 @@ def _after(listed: QuerySet[Estimate], after: str) -> QuerySet[Estimate]:
 def _told(workflow: Workflow, estimates: Sequence[Estimate]) -> list[Candidate]:
     """With who found them, where, and what experts say: a few statements for all of them."""
     subjects = [estimate.subject for estimate in estimates]
-    found = _found(workflow, subjects)
+    found = found_in_all(workflow, subjects)
     confirmed = {
         one.subject_id: one
         for one in Confirmation.objects.filter(subject__in=subjects).select_related("by__user").order_by("pk")
@@ -252,8 +252,8 @@ def _told(workflow: Workflow, estimates: Sequence[Estimate]) -> list[Candidate]:
     ]
 
 
-def _found(workflow: Workflow, subjects: Sequence[Subject]) -> dict[int, Found]:
-    """Of each subject, by its key."""
+def found_in_all(workflow: Workflow, subjects: Sequence[Subject]) -> dict[int, Found]:
+    """As found_in, of each subject by its key; their pictures must be at hand."""
     calls: dict[int, dict[int, Classification]] = defaultdict(dict)
     for call in calls_of(workflow, [subject.pk for subject in subjects]).only("subject_id", "payload"):
         calls[call.subject_id].setdefault(call.person, call)

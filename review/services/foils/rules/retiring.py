@@ -53,7 +53,8 @@ def settle_all(
 def _settle(workflow: Workflow, pks: list[int], is_by_new_rule: bool) -> list[str]:
     """The new outcomes, where they are other ones."""
     unknown = Subject.objects.exclude(stratum=Subject.Stratum.GOLD).filter(pk__in=pks).order_by("pk")
-    subjects = list(unknown.select_for_update(no_key=True))
+    unknown = unknown.select_related("picture", "workflow")
+    subjects = list(unknown.select_for_update(no_key=True, of=("self",)))
     steps = triage.settle_all(workflow, subjects, is_by_new_rule=is_by_new_rule)
     return [step.outcome for step in steps]
 

@@ -1,0 +1,40 @@
+"""On which side of the split each cut-out lies: its picture's, but where that would leave a side empty."""
+
+import hashlib
+from uuid import UUID
+
+from mlcore.split import SPLIT_SHARES
+from review.models import Picture
+
+TRAIN, VALIDATION, TEST = Picture.Side.TRAIN, Picture.Side.VALIDATION, Picture.Side.TEST
+# Without a test side nothing could be measured; without validation the threshold could not be chosen well.
+_GIVEN = {TEST: SPLIT_SHARES[2], VALIDATION: SPLIT_SHARES[1]}
+
+WORDS = (
+    "Cut-outs are on the side of their picture. Where no picture of the validation or test side has one, the "
+    "hash of the cut-out's own identifier deals some of the training side there; cut-outs of one picture may "
+    "then lie on several sides."
+)
+
+
+def dealt(sides: dict[UUID, str]) -> dict[UUID, str]:
+    """The cut-outs' sides, of those of their pictures.
+
+    Where a side has none, it is given those of the training side that the hash of their identifier picks, the
+    first of that order at least; training keeps one. Nothing ever comes onto the training side, so no version
+    has been trained on what a later one is measured on.
+    """
+    found = dict(sides)
+    for side, share in _GIVEN.items():
+        trains = sorted((uid for uid in found if found[uid] == TRAIN), key=lambda uid: _place(side, uid))
+        if side in found.values() or len(trains) < 2:
+            continue
+        picked = [uid for uid in trains if _place(side, uid) < share] or trains[:1]
+        found |= dict.fromkeys(picked[: len(trains) - 1], side)
+    return found
+
+
+def _place(side: str, uid: UUID) -> float:
+    """In [0, 1), for ever."""
+    digest = hashlib.sha256(f"cut-out|{side}|{uid}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64

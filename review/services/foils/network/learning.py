@@ -1,0 +1,108 @@
+"""How the foil network is taught: what keeps a training from beginning, and what a new version does first."""
+
+from collections.abc import Iterator
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from annotate.models import Campaign, Participant
+from mlcore import api
+from mlcore.errors import InvalidInput
+from mlcore.foil_classifier import checks
+from mlcore.foil_classifier.config import PRESETS, Config
+from mlcore.foil_classifier.dataset import BLANK, CRATER, CUT_OUT, LOOK_ALIKE
+from review.models import ModelVersion, Picture, Run
+from review.services.foils.network import freezing, inspecting, scoring
+from review.services.foils.network.material import Material, gather
+from review.services.teaching import Counts, Teaching
+from review.services.versions import artifact_of
+
+SYSTEM = scoring.SYSTEM
+TITLE = gettext_lazy("foil network")
+
+
+def check(campaign: Campaign) -> None:
+    """Refuse where there would be nothing to learn from, by rows alone; pixels are looked at when frozen.
+
+    Raises:
+        InvalidInput: No blank foil, no more than one crater, cut-outs larger than the blanks, or pictures of
+            which a training before has found that they carry scale bars or clip.
+    """
+    material = gather(campaign)
+    if refusal := _of_rows(material) or inspecting.known_refusal(material):
+        raise InvalidInput(refusal, code="cannot_learn")
+
+
+def _of_rows(material: Material) -> str | None:
+    counts = material.counts()
+    n_craters = {side: counts[CUT_OUT][side] + counts[CRATER][side] for side in Picture.Side.values}
+    train = Picture.Side.TRAIN
+    sentence = checks.too_few(counts[BLANK][train], n_craters[train])
+    if sentence and counts[BLANK][train] and (n_held_out := sum(n_craters.values()) - n_craters[train]):
+        held_out = _(
+            "%(n)d more are in pictures of the validation and test sides, which nothing is ever trained on."
+        )
+        return f"{sentence} {held_out % {'n': n_held_out}}"
+    blanks = [(item.picture.height_px, item.picture.width_px) for item in material.of(BLANK, train)]
+    return sentence or checks.too_large(_sizes(material), blanks)
+
+
+def _sizes(material: Material) -> Iterator[tuple[str, tuple[int, int]]]:
+    """What each cut-out to train on is called, and what its outline covers."""
+    for cut in material.cuts:
+        if cut.side == Picture.Side.TRAIN:
+            x, y = zip(*cut.cut_out.polygon, strict=True)
+            yield cut.picture.name, (round(max(y) - min(y)), round(max(x) - min(x)))
+
+
+def _check_start(config: Config, version: ModelVersion) -> None:
+    if refusal := checks.other_weights(api.read_card(artifact_of(version)), config):
+        raise InvalidInput(refusal, code="other_layout")
+
+
+def counted(counts: Counts) -> str:
+    """The counts of a dataset in a sentence for the log."""
+    titles = {
+        CUT_OUT: _("cut-outs"),
+        CRATER: _("confirmed craters"),
+        BLANK: _("blank pictures"),
+        LOOK_ALIKE: _("look-alikes"),
+    }
+    return "; ".join(
+        f"{title} {' + '.join(str(counts[kind][side]) for side in Picture.Side.values)} "
+        f"({', '.join(Picture.Side.values)})"
+        for kind, title in titles.items()
+    )
+
+
+def most_blanks() -> int:
+    """How many blanks, and how many look-alikes, a training learns from at most."""
+    return max(config.max_blanks for config in PRESETS.values())
+
+
+def follow(
+    *, campaign: Campaign, model_version: ModelVersion, requested_by: Participant | None, again: bool
+) -> Run | None:
+    """Score the campaign's pictures with a new current version; None where there are none yet."""
+    if not Picture.objects.survey().filter(campaign=campaign).exists():
+        return None
+    return scoring.request_scoring(
+        campaign=campaign, model_version=model_version, requested_by=requested_by, again=again
+    )
+
+
+def _kept() -> dict[str, object]:
+    """Nothing can be chosen: everything that people have settled teaches."""
+    return {}
+
+
+TEACHING = Teaching(
+    title=TITLE,
+    kind=Campaign.Kind.FOIL,
+    freezing=gettext_lazy("Freezing the pictures"),
+    check=check,
+    kept=_kept,
+    freeze=freezing.freeze,
+    counted=counted,
+    check_start=_check_start,
+)
