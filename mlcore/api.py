@@ -161,6 +161,7 @@ class ScoreJob:
         device: "auto", "cpu" or "cuda".
         precision: "auto", "float32" or "bfloat16".
         engine: "auto", or one of mlcore.foil_classifier.engines.ENGINES.
+        threshold: A probability that decides besides the card's: bfloat16 must change no side of it either.
     """
 
     verb: ClassVar[str] = "score"
@@ -170,6 +171,7 @@ class ScoreJob:
     device: str = "auto"
     precision: str = "auto"
     engine: str = "auto"
+    threshold: float | None = None
 
     @classmethod
     def example(cls) -> Self:

