@@ -2,7 +2,8 @@
 
 The held-out craters are that side's cut-outs, pasted on that side's blanks by the published recipe whatever
 the training's own: figures of two models are of the same images. That measures what pasting makes of
-craters; the paper's network found 99.8 % of such and 18 of 27 true ones. Confirmed craters, real ones, are told apart.
+craters; the paper's network found 99.8 % of such and 18 of 27 true ones. Confirmed craters, real ones, are told
+apart.
 """
 
 from collections import defaultdict
@@ -144,6 +145,17 @@ def score_side(
         found.append(logits(model, pictures))
         report((done + 1) / 4.0)
     return Scored(*found)
+
+
+def fixed_pictures(dataset: FoilDataset, most: int) -> list[Grey]:
+    """Some of the validation side's blanks, and as many with a crater pasted; always the same ones.
+
+    Args:
+        dataset: Verified.
+        most: Of each kind.
+    """
+    blanks = [dataset.pixels(entry) for entry in _chosen(dataset, BLANK, "validation", most)]
+    return [*blanks, *pasted_pictures(dataset, "validation", most)]
 
 
 def can_tell(scored: Scored) -> bool:

@@ -1,4 +1,4 @@
-"""What the foil classifier can be asked to do: train, evaluate. Loads torch."""
+"""What the foil classifier can be asked to do: train, evaluate, score. Loads torch."""
 
 import json
 from datetime import UTC, datetime
@@ -19,10 +19,12 @@ from mlcore.foil_classifier import checks, evaluation
 from mlcore.foil_classifier.config import Config, make_config
 from mlcore.foil_classifier.data import TrainingCrops
 from mlcore.foil_classifier.dataset import FoilDataset
+from mlcore.foil_classifier.engines import fixed_images
 from mlcore.foil_classifier.losses import ease, losses, optimiser, rate
 from mlcore.foil_classifier.mining import Mining
 from mlcore.foil_classifier.model import FoilClassifier, load_weights, save_weights
 from mlcore.foil_classifier.normalise import NORMALISATION
+from mlcore.foil_classifier.score_verb import score as score
 from mlcore.split import SIDES
 
 # Of a training job's time, the share that the steps take; the rest is evaluation.
@@ -86,8 +88,16 @@ def train(job: TrainJob, events: EventLog) -> dict[str, Any]:
         **_measure(model, dataset, events),
     )
     artifact = Path(job.out_dir) / ARTIFACT_FOLDER
-    write_artifact(artifact, card, lambda path: save_weights(model, path))
+    write_artifact(artifact, card, lambda path: _save(model, dataset, path))
     return {"artifact": str(artifact), "card": card.to_json()}
+
+
+def _save(model: FoilClassifier, dataset: FoilDataset, path: Path) -> None:
+    """The weights, and beside them the images on which engines are held against each other."""
+    save_weights(model, path)
+    pictures = evaluation.fixed_pictures(dataset, fixed_images.N_OF_A_KIND)
+    if len(pictures) >= fixed_images.LEAST:
+        fixed_images.keep(path.parent, pictures)
 
 
 def _card_of_initial_weights(job: TrainJob, config: Config) -> ModelCard | None:

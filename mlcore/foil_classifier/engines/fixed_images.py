@@ -20,6 +20,8 @@ from mlcore.formats.pictures import Grey
 FILE = "fixed_images.npz"
 # Of each kind, with a crater and without: some seconds on the first use of a version.
 N_OF_A_KIND = 24
+# Fewer of a model's own say too little, and the simulator's are taken.
+LEAST = 8
 SEED = 20261
 
 
