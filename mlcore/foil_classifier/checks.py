@@ -29,7 +29,9 @@ LEAST_BAND_PX, MOST_BAND_SHARE = 4, 0.3
 BAND_FILLED, INSIDE_FILLED, BAND_EVEN, BAND_STEP = 0.5, 0.25, 3, 15
 # A scale bar: a rectangle of white or black in the outer fifth of the picture, this long and high at least.
 LEAST_BAR_PX, LEAST_BAR_SHARE, LEAST_BAR_HIGH_PX, OUTER_SHARE = 24, 0.04, 2, 0.2
-WHITE, BLACK, BAR_STEP = 250, 5, 40
+WHITE, BLACK, BAR_STEP = 235, 20, 40
+# Its ends differ by so much from row to row, where a JPEG has smeared them.
+SMEARED_PX = 3
 # Overlays repeat: so many pictures of one size in which this share of a row's pixels is the same, looked
 # for in COMPARED of them.
 LEAST_ALIKE, ROW_ALIKE, INSIDE_ALIKE, LEAST_ROWS_ALIKE, COMPARED = 4, 0.6, 0.3, 4, 15
@@ -218,7 +220,7 @@ def _rectangle(rows: NDArray[np.floating], drawn: NDArray[np.bool_], least_px: i
     top = 0
     for at in range(1, len(runs) + 1):
         start, end = runs[top]
-        if at < len(runs) and abs(runs[at][0] - start) <= 1 and abs(runs[at][1] - end) <= 1:
+        if at < len(runs) and max(abs(runs[at][0] - start), abs(runs[at][1] - end)) <= SMEARED_PX:
             continue
         height, width = at - top, end - start
         if width >= least_px and LEAST_BAR_HIGH_PX <= height <= width / 2:

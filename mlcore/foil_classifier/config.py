@@ -2,7 +2,7 @@
 
 The published recipe (seeds/stardust-foils.txt) leaves its layer list, rates and ranges of warping open;
 what is said there is kept: eight convolutions, seven dense layers, 216,465 weights, dropout, L2, Nadam,
-binary cross-entropy, 20,000 crops of 150 × 150 px and then 20,000 of 384 × 512 px.
+binary cross-entropy, crops of 150 × 150 px and then of 384 × 512 px, half of them with a crater.
 """
 
 from dataclasses import asdict, dataclass, fields, replace
@@ -123,8 +123,8 @@ class Config:
 
 
 # `quick` is for a first look and for tests of the whole; `full` is the same with patience. `paper` is the
-# published recipe: 20,000 images in each step with craters warped in aspect, scale and rotation around their
-# own size, and nothing else.
+# published recipe: as many images as ten passes over 20,000 and one, craters warped in aspect, scale and
+# rotation around their own size, and nothing else.
 PRESETS: dict[str, Config] = {
     "quick": Config(steps_1=1500, steps_2=300),
     "full": Config(),
