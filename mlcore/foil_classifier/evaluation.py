@@ -2,8 +2,8 @@
 
 The held-out craters are that side's cut-outs, pasted on that side's blanks by the published recipe whatever
 the training's own: figures of two models are of the same images. That measures what pasting makes of
-craters; the paper's network found 99.8 % of such and 18 of 27 true ones. Confirmed craters, real ones, are told
-apart.
+craters; the paper's network found 99.8 % of such and 18 of 27 true ones. Confirmed craters, real ones, are
+told apart.
 """
 
 from collections import defaultdict

@@ -29,6 +29,20 @@ def test_the_same_picture_in_more_bits_is_seen_as_the_same(bits: int):
     assert top_of_range(deeper) == 2**bits - 1
 
 
+@given(
+    st.sampled_from([np.uint8, np.uint16]),
+    st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    st.integers(0, 2**32 - 1),
+)
+def test_it_is_what_the_card_says_to_the_last_digits(kind: type, shape: tuple[int, int], seed: int):
+    random = np.random.default_rng(seed)
+    low, high = sorted(random.integers(0, np.iinfo(kind).max, 2))
+    pixels = random.integers(low, high + 1, shape).astype(kind)
+    exact = pixels.astype(float)
+    said = (exact - exact.mean()) / (exact.std() + top_of_range(pixels) / 255)
+    np.testing.assert_allclose(normalise(pixels), said, atol=1e-5, rtol=1e-5)
+
+
 def test_a_picture_of_nothing_stays_quiet():
     assert not normalise(np.full((40, 40), 200, np.uint8)).any()
     assert np.isfinite(normalise(np.zeros((40, 40), np.uint16))).all()
