@@ -1,4 +1,4 @@
-"""`python -m mlcore`: run a job, or train, evaluate and predict from the command line, without Django."""
+"""`python -m mlcore`: run a job, or train, evaluate, predict, score from the command line, without Django."""
 
 import argparse
 import ctypes
@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 # Before torch is imported: idle OpenMP threads that spin make shared cores useless for everybody else.
@@ -78,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--body", default="moon")
     one.add_argument("--out", required=True)
     one.add_argument("--min-diameter-m", type=float)
+    one = verbs.add_parser("score", help="score pictures of foils into a table")
+    one.add_argument("--artifact", required=True)
+    one.add_argument("--images", required=True, type=Path, help="folder; those below it are scored too")
+    one.add_argument("--out", required=True, type=Path, help="scores.csv, which import_foil_scores reads")
+    one.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    one.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    one.add_argument("--engine", default="auto", help="auto, openvino, onnx_runtime or torch")
     return parser
 
 
@@ -130,11 +138,37 @@ def _write_csv(job: api.PredictJob) -> None:
     (Path(job.out_dir) / "detections.csv").write_text("\n".join(lines) + "\n")
 
 
+def _score(given: argparse.Namespace) -> int:
+    """Score a folder's pictures into a table; what was said on the way goes to the standard error."""
+    from mlcore.foil_classifier import score_folder
+
+    score_folder.check_table(given.out)
+    with tempfile.TemporaryDirectory(prefix="tektite-score-") as out_dir:
+        job = score_folder.job_of(
+            given.images,
+            out_dir,
+            artifact_dir=given.artifact,
+            device=given.device,
+            precision=given.precision,
+            engine=given.engine,
+        )
+        status = run(job)
+        events, _ = api.read_events(Path(out_dir))
+        for event in events:
+            if event["kind"] == "log":
+                print(event["message"], file=sys.stderr)
+        if status == 0:
+            score_folder.write_table(events, given.out)
+    return status
+
+
 def main() -> int:
     """Do what the command line says."""
     die_with_parent()
     given = _parser().parse_args()
     try:
+        if given.verb == "score":
+            return _score(given)
         job = _job(given)
     except TektiteError as error:
         print(error.message, file=sys.stderr)

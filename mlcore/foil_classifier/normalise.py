@@ -34,8 +34,10 @@ def normalise(grey: Grey) -> Array:
         The same shape, float32, mean 0 and deviation just below 1: brightness, contrast and depth of the file
         fall out, grain and shape stay.
     """
-    values = grey.astype(np.float32)
-    mean = values.mean(dtype=np.float64)
-    deviation = values.std(dtype=np.float64)
-    least = LEAST_DEVIATION * top_of_range(grey) / EIGHT_BITS
-    return ((values - np.float32(mean)) * np.float32(1.0 / (deviation + least))).astype(np.float32)
+    # Exact sums of whole numbers, and squares of what is left of the values: no pass in float64, which would
+    # take four times as long, a tenth of what scoring takes.
+    mean = float(grey.sum(axis=1, dtype=np.uint32).sum(dtype=np.uint64)) / grey.size
+    values: Array = np.subtract(grey, np.float32(mean), dtype=np.float32)
+    deviation = np.sqrt(np.vecdot(values, values).sum(dtype=np.float64) / grey.size)
+    values *= np.float32(1.0 / (deviation + LEAST_DEVIATION * top_of_range(grey) / EIGHT_BITS))
+    return values

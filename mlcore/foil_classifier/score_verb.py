@@ -94,7 +94,7 @@ class _Counted:
         for reason in reasons:
             self._n_bad_files += 1
             if self._n_bad_files <= MOST_NAMED:
-                self._events.log(f"Picture {key}: {reason}")
+                self._events.log(reason if reason.startswith(f"{key} ") else f"Picture {key}: {reason}")
         self._events.progress(
             self.n_done / self._n_pictures, f"picture {self.n_done:,} of {self._n_pictures:,}"
         )
