@@ -37,7 +37,7 @@ SMEARED_PX = 3
 LEAST_ALIKE, ROW_ALIKE, INSIDE_ALIKE, LEAST_ROWS_ALIKE, COMPARED = 4, 0.6, 0.3, 4, 15
 # Of 16-bit pixels, at the bottom or the top of the range. Eight-bit pictures are made to be looked at, and
 # clip a little as a rule.
-MOST_CLIPPED = {16: 0.01, 8: 0.25}
+MOST_CLIPPED = {16: 0.05, 8: 0.25}
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,8 @@ class TestOverlays:
         found = checks.with_overlays(shown(foil(), drawn(foil(), "scale bar")))
         assert checks.overlay_refusal(found, 2) == (
             "1 of 2 pictures carries a scale bar or label burnt in, for example picture 1 near its bottom "
-            "edge (70 × 5 px): the network would learn the label instead of the foil; export the pictures without "
-            "overlays, or crop them, and import them again."
+            "edge (70 × 5 px): the network would learn the label instead of the foil; export the pictures "
+            "without overlays, or crop them, and import them again."
         )
 
 
@@ -116,7 +116,7 @@ class TestClipping:
         assert [one.name for one, _ in found] == ["picture 1"]
         sentence = checks.clipping_refusal(found, 2)
         assert sentence.startswith("1 of 2 pictures clips, for example picture 1: ")
-        assert "16-bit pixels are at an end of the range, where 1% may be" in sentence
+        assert "16-bit pixels are at an end of the range, where 5% may be" in sentence
         assert sentence.endswith("export the pictures with their whole range and import them again.")
 
     def test_twelve_bits_in_sixteen_that_clip(self):
