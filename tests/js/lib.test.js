@@ -5,6 +5,7 @@ import { clockText, minutesLeft } from "tektite/lib/clock";
 import { CommandStack } from "tektite/lib/commands";
 import { interpolate, ngettext } from "tektite/lib/i18n";
 import { capsOf, KeyRegistry } from "tektite/lib/keys";
+import { nearestStep } from "tektite/lib/steps";
 import { newUid } from "tektite/lib/uid";
 import { fillUrl } from "tektite/lib/urls";
 import "./node18.js";
@@ -175,4 +176,17 @@ test("texts and times", () => {
   assert.equal(ngettext("crater", "craters", 2), "craters");
   assert.equal(clockText(new Date(2026, 0, 1, 9, 5)), "09:05");
   assert.equal(minutesLeft("2026-01-01T10:00:00Z", Date.parse("2026-01-01T09:06:30Z")), 54);
+});
+
+test("a slider stands at the step whose odds are nearest, and nowhere for what is no probability", () => {
+  const steps = [0.000001, 0.001, 0.01, 0.5, 0.99, 0.9999];
+  assert.equal(nearestStep(steps, 0.01), 2);
+  assert.equal(nearestStep(steps, 0.0031), 1);
+  assert.equal(nearestStep(steps, 0.004), 2);
+  assert.equal(nearestStep(steps, 0.9989), 5);
+  assert.equal(nearestStep(steps, 1e-9), 0);
+  for (const wrong of [0, 1, -0.1, 2, NaN]) {
+    assert.equal(nearestStep(steps, wrong), null);
+  }
+  assert.equal(nearestStep([], 0.5), null);
 });

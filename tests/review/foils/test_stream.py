@@ -207,16 +207,6 @@ def test_the_audit_has_the_size_asked_for_where_there_are_so_many(sizes: list[in
     assert all(0 <= n <= size for n, size in zip(drawn, sizes, strict=True))
 
 
-def test_known_craters_below_are_counted_before_the_threshold_is_set(
-    triage: Workflow, scored: Scored, make_gold: Callable[..., list[object]]
-):
-    for gold, score in zip(make_gold(3), (0.5, 0.002, None), strict=True):
-        Picture.objects.filter(pk=gold.subject.picture_id).update(score_raw=score)
-    [lost] = threshold.preview(triage, 0.01, audit_size=0).lost
-    assert (lost.n_known, lost.n_below) == (2, 1)
-    assert "Synthetic" in lost.origin
-
-
 def test_known_pictures_are_neither_queued_nor_audited(
     triage: Workflow, make_gold: Callable[..., list[object]]
 ):

@@ -7,13 +7,20 @@ too low, as far as people see what is there.
 
 from dataclasses import dataclass
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import BooleanField, Case, Count, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce
 
 from mlcore.consensus.answers.stopping import Outcome
 from mlcore.metrics.audit import Stratum, missed
 from review.models import AuditStratum, Confirmation, Subject, Workflow
 
 CONFIDENCE = 0.95
+
+_Result = Confirmation.Result
+_DECIDED = Q(result__in=(_Result.CRATER, _Result.LOOK_ALIKE, _Result.NOTHING))
+_GOING = Q(outcome__in=(Outcome.CANDIDATE, Outcome.UNDECIDED))
+_FOUND = Q(result=_Result.CRATER) | _GOING & (Q(result__isnull=True) | Q(result=_Result.UNCLEAR))
+_SETTLED = _DECIDED | _GOING | Q(outcome=Outcome.NOTHING)
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,15 @@ class Audit:
         return self.upper - self.n_found
 
 
+@dataclass(frozen=True)
+class Sample:
+    """One picture of the audit that is judged enough."""
+
+    stratum: int
+    score: float
+    found: bool
+
+
 def of(workflow: Workflow) -> Audit | None:
     """The audit as it stands; None where no threshold holds pictures back."""
     counts = _counts(workflow)
@@ -81,18 +97,26 @@ def of(workflow: Workflow) -> Audit | None:
     return Audit(rows, whole.estimate, whole.standard_error, whole.upper)
 
 
+def samples(workflow: Workflow) -> list[Sample]:
+    """What the bound rests on; a random sample of each part of a stratum, too."""
+    score = Coalesce("picture__score_raw", "picture__score")
+    found = Case(When(_FOUND, then=True), default=False, output_field=BooleanField())
+    rows = _drawn(workflow).filter(_SETTLED).annotate(score=score, is_found=found)
+    return [Sample(*row) for row in rows.values_list("audit", "score", "is_found") if row[1] is not None]
+
+
+def _drawn(workflow: Workflow) -> QuerySet[Subject]:
+    """The audit's subjects, each with what an expert said of it last."""
+    newest = Confirmation.objects.filter(subject=OuterRef("pk")).order_by("-pk").values("result")[:1]
+    drawn = Subject.objects.filter(workflow=workflow, audit__isnull=False)
+    return drawn.annotate(result=Subquery(newest))
+
+
 def _counts(workflow: Workflow) -> dict[int, tuple[int, int]]:
     """Of each stratum's sample, how many are settled, and how many of these show a crater."""
-    newest = Confirmation.objects.filter(subject=OuterRef("pk")).order_by("-pk").values("result")[:1]
-    result = Confirmation.Result
-    decided = Q(result__in=(result.CRATER, result.LOOK_ALIKE, result.NOTHING))
-    going = Q(outcome__in=(Outcome.CANDIDATE, Outcome.UNDECIDED))
-    found = Q(result=result.CRATER) | going & (Q(result__isnull=True) | Q(result=result.UNCLEAR))
-    settled = decided | going | Q(outcome=Outcome.NOTHING)
     rows = (
-        Subject.objects.filter(workflow=workflow, audit__isnull=False)
-        .annotate(result=Subquery(newest))
+        _drawn(workflow)
         .values("audit")
-        .annotate(judged=Count("pk", filter=settled), found=Count("pk", filter=found))
+        .annotate(judged=Count("pk", filter=_SETTLED), found=Count("pk", filter=_FOUND))
     )
     return {row["audit"]: (row["judged"], row["found"]) for row in rows}

@@ -44,12 +44,14 @@ class Group:
         is_crater: Whether they show one.
         below: How many of them score below a threshold.
         caveat: What keeps them from speaking for foils, in a sentence.
+        kept_by: What a threshold that keeps nearly all of them does, in words; empty where it says little.
     """
 
     origin: str
     is_crater: bool
     below: Callable[[float], Share]
     caveat: str = ""
+    kept_by: str = ""
 
 
 def groups(workflow: Workflow) -> list[Group]:
@@ -66,7 +68,8 @@ def groups(workflow: Workflow) -> list[Group]:
     return [group for group in found if group.below(2.0).n]
 
 
-def _counted(scores: list[float]) -> Callable[[float], Share]:
+def counted(scores: list[float]) -> Callable[[float], Share]:
+    """Of these scores, how many lie below a threshold."""
     ordered = sorted(scores)
     return lambda threshold: Share(bisect_left(ordered, threshold), len(ordered))
 
@@ -81,17 +84,17 @@ def _confirmed(workflow: Workflow, version: ModelVersion | None) -> list[Group]:
     scored = Picture.objects.filter(pk__in=craters, score_raw__isnull=False)
     rows = list(scored.values_list("score_raw", "side"))
     if version is None:
-        return [Group(_("Confirmed at the microscope"), True, _counted([score for score, _side in rows]))]
+        return [Group(_("Confirmed at the microscope"), True, counted([score for score, _side in rows]))]
     return [
         Group(
             _("Confirmed at the microscope, never trained on"),
             True,
-            _counted([score for score, side in rows if side == Picture.Side.TEST]),
+            counted([score for score, side in rows if side == Picture.Side.TEST]),
         ),
         Group(
             _("Confirmed at the microscope, open to training"),
             True,
-            _counted([score for score, side in rows if side != Picture.Side.TEST]),
+            counted([score for score, side in rows if side != Picture.Side.TEST]),
             _("The network may know them again."),
         ),
     ]
@@ -106,6 +109,7 @@ def _of_gold(workflow: Workflow, *, is_crater: bool) -> list[Group]:
         (Gold.Origin.EXPERT, False): (_("Empty by an expert's word"), ""),
         (Gold.Origin.CONFIRMED, False): (_("Empty at the microscope"), _("People took them for craters.")),
     }
+    kept_by = {(Gold.Origin.SYNTHETIC, True): _("keeps %d %% of the synthetic craters")}
     known = Gold.objects.filter(
         subject__workflow=workflow, is_crater=is_crater, subject__picture__score_raw__isnull=False
     )
@@ -113,7 +117,7 @@ def _of_gold(workflow: Workflow, *, is_crater: bool) -> list[Group]:
     for origin, score in known.values_list("origin", "subject__picture__score_raw"):
         scores.setdefault(origin, []).append(score)
     return [
-        Group(origin, is_crater, _counted(scores.get(key, [])), caveat)
+        Group(origin, is_crater, counted(scores.get(key, [])), caveat, kept_by.get((key, is_crater), ""))
         for (key, of_craters), (origin, caveat) in words.items()
         if of_craters == is_crater
     ]
@@ -132,7 +136,7 @@ def _candidates(workflow: Workflow) -> list[Group]:
         Group(
             _("Candidates that no expert has settled"),
             True,
-            _counted(scores),
+            counted(scores),
             _("Found by people; most are not craters."),
         )
     ]
@@ -151,6 +155,7 @@ def _of_card(version: ModelVersion | None, *, is_crater: bool) -> list[Group]:
                 True,
                 lambda threshold: _at(curve, threshold, "n_lost", "n_craters", is_upper=True),
                 _("Pasted: those of a foil are harder."),
+                _("keeps %d %% of the craters pasted for validation"),
             )
         ]
     return [

@@ -1,4 +1,4 @@
-"""The threshold before it is set: what goes to people, what is held back, what is known to be lost by it."""
+"""The threshold before it is set: what goes to people, what is held back; what it loses says tradeoff.py."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from annotate.models import Participant
 from mlcore.errors import InvalidInput
-from review.models import Confirmation, Gold, Picture, Workflow
+from review.models import Workflow
 from review.services.foils import settings
 from review.services.foils.pictures import IS_SURVEY
 from review.services.foils.stream import audit
@@ -19,15 +19,6 @@ from review.services.foils.stream.stream import RANK
 LOWEST, HIGHEST, STEPS = -6.0, 0.0, 12
 KEPT_CHANGES = 50
 CHANGES = "threshold_changes"
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Known craters of one origin that have a score, and how many of them the threshold holds back."""
-
-    origin: str
-    n_known: int
-    n_below: int
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,6 @@ class Preview:
     n_leaving: int
     n_staying: int
     strata: list[audit.Part]
-    lost: list[Lost]
 
     @property
     def n_drawn(self) -> int:
@@ -101,30 +91,7 @@ def preview(workflow: Workflow, threshold: float | None, *, audit_size: int) -> 
         cursor.execute(_COUNTS, given)
         counts = [int(n) for n in cursor.fetchone()]
     strata = audit.parts(workflow, threshold, audit_size) if threshold else []
-    return Preview(threshold, *counts, strata=strata, lost=_lost(workflow, threshold))
-
-
-def _lost(workflow: Workflow, threshold: float | None) -> list[Lost]:
-    if threshold is None:
-        return []
-    known: dict[str, dict[int, float]] = {}
-    settled = Confirmation.objects.filter(subject__workflow=workflow).order_by("pk")
-    latest = dict(settled.values_list("subject__picture_id", "result"))
-    craters = [picture for picture, result in latest.items() if result == Confirmation.Result.CRATER]
-    scored = Picture.objects.filter(pk__in=craters, score_raw__isnull=False)
-    known[Gold.Origin.CONFIRMED] = dict(scored.values_list("pk", "score_raw"))
-    gold = Gold.objects.filter(
-        subject__workflow=workflow, is_crater=True, subject__picture__score_raw__isnull=False
-    )
-    for origin, picture, score in gold.values_list(
-        "origin", "subject__picture_id", "subject__picture__score_raw"
-    ):
-        known.setdefault(origin, {})[picture] = score
-    return [
-        Lost(str(Gold.Origin(origin).label), len(scores), sum(score < threshold for score in scores.values()))
-        for origin, scores in known.items()
-        if scores
-    ]
+    return Preview(threshold, *counts, strata=strata)
 
 
 def histogram(workflow: Workflow) -> list[Bar]:
