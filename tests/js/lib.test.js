@@ -183,7 +183,7 @@ test("a slider stands at the step whose odds are nearest, and nowhere for what i
   assert.equal(nearestStep(steps, 0.01), 2);
   assert.equal(nearestStep(steps, 0.0031), 1);
   assert.equal(nearestStep(steps, 0.004), 2);
-  assert.equal(nearestStep(steps, 0.9989), 5);
+  assert.equal(nearestStep(steps, 0.9991), 5);
   assert.equal(nearestStep(steps, 1e-9), 0);
   for (const wrong of [0, 1, -0.1, 2, NaN]) {
     assert.equal(nearestStep(steps, wrong), null);
