@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -115,6 +116,7 @@ def freeze(
         NoRoom: Too little of the disk is free, or it ran full; nothing half done is left.
     """
     check(campaign, label_catalogues=label_catalogues, searched=searched)
+    as_of = timezone.now()
     sources = gather(campaign, label_catalogues=label_catalogues, searched=searched)
     room.require_for_dataset(sources)
 
@@ -130,7 +132,12 @@ def freeze(
         )
 
     return frozen.keep(
-        campaign=campaign, system=system, created_by=created_by, what=_("Freezing the labels"), write=write
+        campaign=campaign,
+        system=system,
+        created_by=created_by,
+        as_of=as_of,
+        what=_("Freezing the labels"),
+        write=write,
     )
 
 

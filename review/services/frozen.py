@@ -2,13 +2,13 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from annotate.models import Campaign, Participant
 from annotate.services.disk import full_in_words
@@ -33,6 +33,7 @@ def keep(
     campaign: Campaign,
     system: str,
     created_by: Participant | None,
+    as_of: datetime,
     what: str,
     write: Callable[[Path], Manifest],
 ) -> Dataset:
@@ -42,13 +43,14 @@ def keep(
         campaign: Whose.
         system: For which learning system.
         created_by: Who wanted it.
+        as_of: When what it holds was looked up: what is settled while it is written is new afterwards.
         what: The subject of the sentence where the disk runs full.
         write: Writes the folder, which does not exist yet, and leaves it whole or as folder.half-done.
 
     Raises:
         NoRoom: The disk ran full; nothing half done is left.
     """
-    began, uid = timezone.now(), uuid4()
+    uid = uuid4()
     path = f"datasets/{uid}"
     folder = Path(settings.MEDIA_ROOT) / path
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +61,7 @@ def keep(
         shutil.rmtree(folder.with_name(folder.name + ".half-done"), ignore_errors=True)
         raise
     dataset = _row(campaign, system, uid, path, manifest, created_by)
-    # What is settled while it is being written is new afterwards.
-    Dataset.objects.filter(pk=dataset.pk, uid=uid).update(created_at=began)
+    Dataset.objects.filter(pk=dataset.pk, uid=uid).update(created_at=as_of)
     return dataset
 
 

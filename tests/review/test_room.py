@@ -91,7 +91,7 @@ class TestDatasets:
     ):
         sources = gather(region, label_catalogues=[truth], searched=REGION)
         dataset = self.freeze(region, truth)
-        written = sum(path.stat().st_size for path in files_in(datasets.folder_of(dataset)))
+        written = sum(path.stat().st_size for path in files_in(frozen.folder_of(dataset)))
         assert written <= sum(map(room.dataset_bytes, sources))
 
     def test_labels_without_room_are_not_frozen(

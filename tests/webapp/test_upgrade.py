@@ -16,7 +16,7 @@ from pytest_django import DjangoDbBlocker
 from annotate.models import Basemap, Campaign, Catalogue, Mark, User, Visit
 from annotate.services import consensus
 from review.models import ModelVersion, Run
-from review.services import datasets, versions
+from review.services import frozen, versions
 from tests.annotate.builders import place
 from tests.data import first_loop
 from webapp.backups import making, manifest, postgres, restoring
@@ -178,4 +178,4 @@ def test_people_have_their_passwords_and_work_goes_on(upgraded: Upgraded):
     settled = Catalogue.objects.get(origin=Catalogue.Origin.CONSENSUS)
     assert settled.features.filter(tile=tile).exists()
     assert versions.artifact_of(ModelVersion.objects.get()).is_dir()
-    assert datasets.folder_of(ModelVersion.objects.get().run.dataset).is_dir()
+    assert frozen.folder_of(ModelVersion.objects.get().run.dataset).is_dir()

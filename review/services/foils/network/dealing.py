@@ -20,17 +20,18 @@ WORDS = (
 def dealt(sides: dict[UUID, str]) -> dict[UUID, str]:
     """The cut-outs' sides, of those of their pictures.
 
-    Where a side has none, it is given those of the training side that the hash of their identifier picks, the
-    first of that order at least; training keeps one. Nothing ever comes onto the training side, so no version
-    has been trained on what a later one is measured on.
+    An empty side is given those of the training side that the hash of their identifier picks, at least the
+    first in the order of that hash; of a few, so many that none of the three stays empty. What is on another
+    side never comes onto the training side: a later version is measured on nothing that an earlier one has
+    been trained on, but where there was only a handful.
     """
-    found = dict(sides)
-    for side, share in _GIVEN.items():
+    found, empty = dict(sides), [side for side in _GIVEN if side not in sides.values()]
+    while empty:
+        side = empty.pop(0)
         trains = sorted((uid for uid in found if found[uid] == TRAIN), key=lambda uid: _place(side, uid))
-        if side in found.values() or len(trains) < 2:
-            continue
-        picked = [uid for uid in trains if _place(side, uid) < share] or trains[:1]
-        found |= dict.fromkeys(picked[: len(trains) - 1], side)
+        picked = [uid for uid in trains if _place(side, uid) < _GIVEN[side]] or trains[:1]
+        n_left = len(trains) - 1 - len(empty)
+        found |= dict.fromkeys(picked[: max(0, n_left)], side)
     return found
 
 

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign
@@ -34,6 +35,7 @@ def freeze(run: Run, progress: Progress) -> Dataset:
         NoRoom: Too little of the disk is free, or it ran full; nothing half done is left.
     """
     most = get_system(run.system).config(run.config["preset"], run.config["overrides"]).max_blanks
+    as_of = timezone.now()
     everything = gather(run.campaign)
     material = everything.capped(most)
     inspecting.inspect(material, progress)
@@ -49,6 +51,7 @@ def freeze(run: Run, progress: Progress) -> Dataset:
         campaign=run.campaign,
         system=run.system,
         created_by=run.requested_by,
+        as_of=as_of,
         what=_("Freezing the pictures"),
         write=write,
     )

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from mlcore.errors import InvalidInput
 from mlcore.foil_classifier import checks
+from mlcore.formats.pictures import Grey
 from review.models import Picture
 from review.services.foils.gold.gold import frames_of
 from review.services.foils.network.material import Material
@@ -51,10 +52,14 @@ def _drawn(material: Material) -> list[Picture]:
 
 
 def _look(pictures: list[Picture], progress: Callable[[], None]) -> str:
-    shown = []
-    for picture in pictures:
-        progress()
-        shown.append(checks.Shown(picture.name, frames_of(picture)[0]))
+    def reader(picture: Picture) -> Callable[[], Grey]:
+        def read() -> Grey:
+            progress()
+            return frames_of(picture)[0]
+
+        return read
+
+    shown = [checks.Shown(picture.name, reader(picture)) for picture in pictures]
     for found, say in (
         (checks.with_overlays(shown), checks.overlay_refusal),
         (checks.clipping(shown), checks.clipping_refusal),
