@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from annotate.models import Campaign, Catalogue
 from mlcore.errors import NoRoom
 from review.models import Dataset, ModelVersion, Run
-from review.services import datasets, prediction, room, searching, training
+from review.services import datasets, frozen, prediction, room, searching, training
 from review.services.labels import REGION, gather
 
 pytestmark = pytest.mark.django_db
