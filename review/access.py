@@ -69,6 +69,7 @@ MATRIX: Matrix = {
     "review:foil_candidate": {"GET": RESULTS, "POST": REVIEWERS},
     "review:foil_reckon": {"POST": LEADS},
     "review:foil_stream": {"GET": LEADS, "POST": LEADS},
+    "review:foil_network": {"GET": MEMBERS},
     "review:foil_gold": {"GET": LEADS, "POST": LEADS},
     "review:foil_gold_add": {"GET": LEADS, "POST": LEADS},
     "review:foil_rules": {"GET": LEADS, "POST": LEADS},

@@ -162,7 +162,7 @@ class RunOut(serializers.Serializer):
 
 
 class PromotedOut(serializers.Serializer):
-    """The version that is current now, and the prediction that it begins."""
+    """The version that is current now, and the search that it begins, where there is anything to search."""
 
     uid = serializers.UUIDField()
     number = serializers.IntegerField()

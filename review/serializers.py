@@ -54,16 +54,21 @@ class TriageAnswerIn(serializers.Serializer):
 
 
 class RunIn(serializers.Serializer):
-    """Training reads preset, label_catalogues, searched, start_from; prediction model_version, basemap."""
+    """Training reads preset and start_from, on maps label_catalogues and searched too; predict reads
+    model_version, on maps basemap, on pictures of foils only_new.
+    """
 
     verb = serializers.ChoiceField(choices=Run.Verb.choices)
-    system = serializers.CharField(max_length=32, default="crater_detector")
+    system = serializers.CharField(
+        max_length=32, default="", allow_blank=True, help_text="Where none is given, that of such campaigns."
+    )
     preset = serializers.CharField(max_length=32, default="quick")
     label_catalogues = serializers.ListField(child=serializers.UUIDField(), max_length=20, default=list)
     searched = serializers.ChoiceField(choices=["tiles", "region"], default="tiles")
     start_from = serializers.UUIDField(allow_null=True, default=None)
     model_version = serializers.UUIDField(allow_null=True, default=None)
     basemap = serializers.UUIDField(allow_null=True, default=None)
+    only_new = serializers.BooleanField(default=False, help_text="Only pictures without a score.")
 
 
 class ProgressOut(TypedDict):

@@ -28,6 +28,7 @@ TABS: tuple[tuple[str, Promise, frozenset[str]], ...] = (
     ),
     ("review:foil_stream", _("Stream"), frozenset()),
     ("review:foil_gold", _("Gold"), frozenset({"review:foil_gold_add"})),
+    ("review:foil_network", _("Network"), frozenset()),
     ("review:foil_rules", _("Rules"), frozenset({"review:foil_retired"})),
     ("review:foil_simulation", _("Simulator"), frozenset()),
     ("review:foil_people", _("People"), frozenset()),
@@ -110,6 +111,15 @@ def probability(value: float) -> str:
         return f"{value:.2g}"
     digits, exponent = f"{value:.1e}".split("e")
     return f"{digits}·10{str(int(exponent)).translate(_RAISED)}"
+
+
+@register.filter
+def tenths(share: float) -> str:
+    """A share in percent to a tenth, 100 only where it is all and 0 only where it is nothing: 99.8."""
+    percent = 100.0 * share
+    if 0.0 < share < 1.0:
+        percent = min(99.9, max(0.1, percent))
+    return f"{percent:.3g}" if share in (0.0, 1.0) else f"{percent:.1f}"
 
 
 @register.filter
