@@ -28,6 +28,7 @@ from annotate.access import get_map_campaign as get_map_campaign_by_matrix
 from annotate.models import Basemap, Campaign, Catalogue, Participant, Role
 from mlcore.errors import Conflict, NotAllowed, NotFound
 from review.models import (
+    CutOut,
     Errand,
     Frame,
     ModelVersion,
@@ -77,6 +78,9 @@ MATRIX: Matrix = {
     "review:foil_simulation": {"GET": LEADS, "POST": LEADS},
     "review:foil_people": {"GET": LEADS, "POST": LEADS},
     "review:foil_images": {"GET": LEADS},
+    "review:foil_cut_outs": {"GET": REVIEWERS, "POST": REVIEWERS},
+    "review:foil_cut": {"GET": REVIEWERS},
+    "review:foil_cut_out": {"GET": REVIEWERS},
     "review:foil_frame": {"GET": RESULTS},
     "review:foil_import": {"GET": LEADS, "POST": LEADS},
     "review:foil_correction": {"POST": LEADS},
@@ -103,6 +107,9 @@ MATRIX: Matrix = {
     "review:api_triage_answers": {"POST": READERS},
     "review:api_triage_back": {"POST": READERS},
     "review:api_showing_frame": {"GET": READERS},
+    "review:api_foil_cut_outs": {"GET": REVIEWERS, "POST": REVIEWERS},
+    "review:api_foil_cut_out_withdraw": {"POST": REVIEWERS},
+    "review:api_foil_cut_out_restore": {"POST": REVIEWERS},
     "review:api_run": {"GET": MEMBERS},
     "review:api_runs": {"POST": LEADS},
     "review:api_run_cancel": {"POST": LEADS},
@@ -346,6 +353,21 @@ def get_picture(request: HttpRequest, uid: UUID) -> Picture:
         raise NotFound(_("There is no picture at this address."))
     authorise(request, picture.campaign, matrix=MATRIX)
     return picture
+
+
+def get_cut_out(request: HttpRequest, uid: UUID) -> CutOut:
+    """The cut-out, if the asker may do with it what this URL does."""
+    found = CutOut.objects.select_related("picture__campaign", "by__user", "withdrawn_by__user")
+    cut_out = found.filter(uid=uid).first()
+    if cut_out is None:
+        raise NotFound(_("There is no cut-out at this address."))
+    authorise(request, cut_out.picture.campaign, matrix=MATRIX)
+    return cut_out
+
+
+def find_cut_out(request: HttpRequest, uid: UUID | None) -> CutOut | None:
+    """A cut-out that the asker names besides the address; None where none is named."""
+    return get_cut_out(request, uid) if uid else None
 
 
 def get_run(request: HttpRequest, uid: UUID) -> Run:

@@ -285,6 +285,31 @@ class AnsweredOut(HandedOut):
     feedback = FeedbackOut(allow_null=True)
 
 
+class CutOutOut(serializers.Serializer):
+    """A crater cut out of a picture."""
+
+    uid = serializers.UUIDField()
+    picture = serializers.UUIDField()
+    frame = serializers.IntegerField(help_text="Of the focus series, from 0.")
+    polygon = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2),
+        help_text="[x_px, y_px] in the frame's pixels, x to the right, y down; open, as it was drawn.",
+    )
+    diameter_px = serializers.FloatField(help_text="Of the circle of the polygon's area.")
+    diameter_um = serializers.FloatField(allow_null=True)
+    by = serializers.CharField(allow_null=True)
+    at = serializers.DateTimeField()
+    withdrawn_by = serializers.CharField(allow_null=True)
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
+    url = serializers.CharField(help_text="Of its small picture, with alpha.")
+    withdraw_url = serializers.CharField()
+    restore_url = serializers.CharField()
+
+
+class CutOutsOut(serializers.Serializer):
+    cut_outs = CutOutOut(many=True)
+
+
 class PreviousOut(serializers.Serializer):
     """The answer that was taken back."""
 

@@ -8,8 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from annotate.models import Participant
+from annotate.serializers import NumberField
 from review.answers import TRIAGE_ANSWERS
-from review.models import Classification, ModelVersion, Run, RunEvent, Showing, Subject, Workflow
+from review.models import Classification, CutOut, ModelVersion, Run, RunEvent, Showing, Subject, Workflow
 from review.services import cutouts, queue, standing, windows
 from review.services.cutouts import CutoutOut, NearestOut, ProfileOut
 from review.services.foils import settings as triage_settings
@@ -17,6 +18,7 @@ from review.services.foils.judging.judging import Handed, Standing
 from review.services.foils.judging.practice import Practice
 from review.services.foils.judging.progress import Progress
 from review.services.foils.judging.selves import Person
+from review.services.foils.network.cut_outs import MOST_POINTS
 
 
 class ClassificationIn(serializers.Serializer):
@@ -50,6 +52,19 @@ class TriageAnswerIn(serializers.Serializer):
     marks = MarkIn(many=True, default=list, help_text="Of a crater 1 to 20 places inside the picture.")
     duration_ms = serializers.IntegerField(
         min_value=0, max_value=24 * 3600 * 1000, allow_null=True, default=None
+    )
+
+
+class CutOutIn(serializers.Serializer):
+    uid = serializers.UUIDField(help_text="Made by the asker; sent again, nothing changes.")
+    frame = serializers.IntegerField(min_value=0, max_value=1000, default=0)
+    polygon = serializers.ListField(
+        child=serializers.ListField(child=NumberField(), min_length=2, max_length=2),
+        max_length=MOST_POINTS,
+        help_text="[x_px, y_px] around the crater, open, in the frame's pixels, at least three.",
+    )
+    mends = serializers.UUIDField(
+        allow_null=True, default=None, help_text="Another one of the picture, withdrawn by this one."
     )
 
 
@@ -210,6 +225,27 @@ def handed_out(handed: Handed) -> dict[str, Any]:
         "stage": standing.stage,
         "practice": practice_out(standing.practice),
         "progress": progress_of(standing.progress),
+    }
+
+
+def cut_out_out(cut_out: CutOut) -> dict[str, Any]:
+    """A cut-out as its page and the API tell it."""
+    um_per_px = (cut_out.picture.nm_per_px or 0.0) / 1000.0
+    withdrawn_at = cut_out.withdrawn_at
+    return {
+        "uid": str(cut_out.uid),
+        "picture": str(cut_out.picture.uid),
+        "frame": cut_out.frame,
+        "polygon": cut_out.polygon,
+        "diameter_px": cut_out.diameter_px,
+        "diameter_um": cut_out.diameter_px * um_per_px if um_per_px else None,
+        "by": str(cut_out.by) if cut_out.by else None,
+        "at": cut_out.created_at.isoformat(),
+        "withdrawn_by": str(cut_out.withdrawn_by) if cut_out.withdrawn_by else None,
+        "withdrawn_at": withdrawn_at.isoformat() if withdrawn_at else None,
+        "url": reverse("review:foil_cut_out", args=[cut_out.uid]),
+        "withdraw_url": reverse("review:api_foil_cut_out_withdraw", args=[cut_out.uid]),
+        "restore_url": reverse("review:api_foil_cut_out_restore", args=[cut_out.uid]),
     }
 
 

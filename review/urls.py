@@ -5,6 +5,8 @@ from django.urls import URLPattern, path
 from review.views import api, judging, learning, operator, pages
 from review.views.foils import (
     candidate,
+    cut_outs,
+    cut_outs_api,
     errands,
     gold,
     hub,
@@ -53,6 +55,9 @@ urlpatterns: list[URLPattern] = [
     path("foil-candidates/<uuid:uid>/", candidate.candidate, name="foil_candidate"),
     path("foil-errands/<uuid:uid>/", errands.errand, name="foil_errand"),
     path("campaigns/<uuid:uid>/foils/images/", images.foil_images, name="foil_images"),
+    path("campaigns/<uuid:uid>/foils/cut-outs/", cut_outs.foil_cut_outs, name="foil_cut_outs"),
+    path("foil-pictures/<uuid:uid>/cut/", cut_outs.foil_cut, name="foil_cut"),
+    path("foil-cut-outs/<uuid:uid>.png", cut_outs.cut_out_picture, name="foil_cut_out"),
     path("foil-pictures/<uuid:uid>/small.jpg", thumbnails.thumbnail, name="foil_thumbnail"),
     path("foil-pictures/<uuid:uid>/<int:number>.jpg", images.frame, name="foil_frame"),
     path("campaigns/<uuid:uid>/foils/import/", imports.foil_import, name="foil_import"),
@@ -78,6 +83,9 @@ urlpatterns: list[URLPattern] = [
     path("api/v1/triage/<uuid:uid>/answers", judging_api.answer, name="api_triage_answers"),
     path("api/v1/triage/<uuid:uid>/back", judging_api.back, name="api_triage_back"),
     path("api/v1/showings/<uuid:uid>/frames/<int:number>", judging_api.frame, name="api_showing_frame"),
+    path("api/v1/foil-pictures/<uuid:uid>/cut-outs", cut_outs_api.cut_outs_of, name="api_foil_cut_outs"),
+    path("api/v1/foil-cut-outs/<uuid:uid>/withdraw", cut_outs_api.withdraw, name="api_foil_cut_out_withdraw"),
+    path("api/v1/foil-cut-outs/<uuid:uid>/restore", cut_outs_api.restore, name="api_foil_cut_out_restore"),
     path("api/v1/runs/<uuid:uid>", api.run, name="api_run"),
     path("api/v1/runs/<uuid:uid>/cancel", api.cancel_run, name="api_run_cancel"),
     path("api/v1/campaigns/<uuid:uid>/runs", api.start_run, name="api_runs"),

@@ -26,6 +26,7 @@ TABS: tuple[tuple[str, Promise, frozenset[str]], ...] = (
         _("Images"),
         frozenset({"review:foil_import", "review:foil_correction", "review:foil_batch"}),
     ),
+    ("review:foil_cut_outs", _("Cut-outs"), frozenset({"review:foil_cut"})),
     ("review:foil_stream", _("Stream"), frozenset()),
     ("review:foil_gold", _("Gold"), frozenset({"review:foil_gold_add"})),
     ("review:foil_network", _("Network"), frozenset()),

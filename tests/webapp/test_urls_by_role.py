@@ -22,7 +22,7 @@ from annotate.services.features import add_features
 from annotate.services.participants import participant_of
 from mlcore.artifact import ModelCard
 from review.access import MATRIX as REVIEW_MATRIX
-from review.models import Errand, ModelVersion, Picture, PictureImport, Run, Showing, Subject
+from review.models import CutOut, Errand, ModelVersion, Picture, PictureImport, Run, Showing, Subject
 from review.services.foils import pictures
 from review.services.foils.rules import rules
 from review.services.policies import candidates
@@ -79,6 +79,7 @@ class Place:
     foils: Campaign
     errand: Errand
     picture: Picture
+    cut_out: CutOut
     batch: PictureImport
     people: dict[str, User | None]
 
@@ -126,6 +127,7 @@ class Place:
             "v1/triage/": rules.workflow_of(self.foils),
             "foil-errands/": self.errand,
             "foil-pictures/": self.picture,
+            "foil-cut-outs/": self.cut_out,
             "foil-imports/": self.batch,
             "campaigns/<uuid:uid>/triage/": self.foils,
         }
@@ -190,7 +192,10 @@ def place(
     foils = create_foil_campaign(name="Foils", created_by=founder, visibility=request.param)
     errand = Errand.objects.create(workflow=rules.workflow_of(foils), kind=Errand.Kind.REPLAY)
     grey = np.zeros((48, 64), np.uint8)
-    picture, _ = pictures.add_picture(campaign=foils, name="a.tif", frames=[grey], where=pictures.Where())
+    picture, _ = pictures.add_picture(
+        campaign=foils, name="a.tif", frames=[grey], where=pictures.Where(), purpose="reference"
+    )
+    cut_out = CutOut.objects.create(picture=picture, polygon=[[9, 9], [30, 9], [9, 30]], diameter_px=16.8)
     for role in Role.values:
         Membership.objects.create(campaign=campaign, user=people[role], role=role)
         Membership.objects.create(campaign=foils, user=people[role], role=role)
@@ -212,7 +217,20 @@ def place(
         card=ModelCard.example().to_json(),
     )
     batch = PictureImport.objects.create(campaign=foils, file_name="a.zip", path="files")
-    return Place(campaign, elevation, catalogue, subject, run, version, foils, errand, picture, batch, people)
+    return Place(
+        campaign,
+        elevation,
+        catalogue,
+        subject,
+        run,
+        version,
+        foils,
+        errand,
+        picture,
+        cut_out,
+        batch,
+        people,
+    )
 
 
 def _elevation(folder: Path) -> Basemap:

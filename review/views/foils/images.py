@@ -13,6 +13,7 @@ from review import access
 from review.models import Picture, PictureImport
 from review.services.foils.intake import picture_list
 from review.services.foils.words import PURPOSES
+from review.views.foils.paging import key_in
 
 UNDER_WAY = 5
 
@@ -27,8 +28,8 @@ def foil_images(request: HttpRequest, uid: UUID) -> HttpResponse:
         words=words,
         foil=foil,
         purpose=purpose if purpose in Picture.Purpose.values else "",
-        before=_key(request, "before"),
-        after=_key(request, "after"),
+        before=key_in(request, "before"),
+        after=key_in(request, "after"),
     )
     batches = campaign.picture_imports.exclude(state=PictureImport.State.DONE).order_by("-pk")
     return render(
@@ -45,11 +46,6 @@ def foil_images(request: HttpRequest, uid: UUID) -> HttpResponse:
             "under_way": batches[:UNDER_WAY],
         },
     )
-
-
-def _key(request: HttpRequest, name: str) -> int | None:
-    given = request.GET.get(name, "")
-    return int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else None
 
 
 @require_safe

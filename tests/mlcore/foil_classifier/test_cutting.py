@@ -79,3 +79,11 @@ def test_a_box_holds_the_polygon_and_stays_in_the_image():
     assert box_of([[10.5, 20.2], [29.7, 20.2], [12.0, 39.1]], SHAPE) == (10, 20, 30, 40)
     assert box_of(SQUARE, SHAPE, 15.0) == (0, 5, 45, 55)
     assert box_of(SQUARE, SHAPE, 100.0) == (0, 0, 80, 64)
+
+
+def test_the_browser_shows_the_same():
+    """The numbers of tests/js/cut_out.test.js, which holds static/js/geo/alpha.js to them."""
+    polygon = [[1.3, 2.2], [6.7, 0.9], [10.4, 5.5], [5.2, 8.6], [4.1, 5.0]]
+    alpha = alpha_of(polygon, (10, 12))
+    assert alpha[4].tolist() == [0, 2, 23, 114, 230, 254, 255, 254, 236, 140, 22, 1]
+    assert alpha.sum() == 8671

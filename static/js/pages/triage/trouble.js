@@ -3,17 +3,18 @@
 import { find } from "tektite/lib/dom";
 import { gettext } from "tektite/lib/i18n";
 import { showParked } from "tektite/lib/parked_bar";
-import { refusedText, unsentText } from "tektite/pages/triage/words";
+import * as ofAnswers from "tektite/pages/triage/words";
 
 /**
  * @param {object} needs
  * @param {import("tektite/lib/answer_queue").AnswerQueue} needs.queue
  * @param {import("tektite/pages/sign_in").SignInDialog} needs.signIn
  * @param {() => void} needs.onStopped The server wants something of the person.
+ * @param {{unsentText: Function, refusedText: Function}} [needs.words] Of what waits; of answers where left out.
  */
-export function showTrouble({ queue, signIn, onStopped }) {
-  showUnsent(queue, signIn, onStopped);
-  showParked({ queue, name: "refused", textOf: refusedText, sure: gettext("Discard for good") });
+export function showTrouble({ queue, signIn, onStopped, words = ofAnswers }) {
+  showUnsent(queue, signIn, onStopped, words);
+  showParked({ queue, name: "refused", textOf: words.refusedText, sure: gettext("Discard for good") });
   globalThis.addEventListener("beforeunload", (event) => {
     if (queue.unkept) {
       event.preventDefault();
@@ -21,7 +22,7 @@ export function showTrouble({ queue, signIn, onStopped }) {
   });
 }
 
-function showUnsent(queue, signIn, onStopped) {
+function showUnsent(queue, signIn, onStopped, { unsentText }) {
   const bar = find("#unsent");
   const now = find("#unsent-now");
   let wasStopped = false;
