@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mlcore.artifact import ModelCard
 from mlcore.errors import InvalidInput
 from mlcore.foil_classifier.config import Config, other_layout
-from mlcore.foil_classifier.dataset import BLANK, CRATER, CUT_OUT, LOOK_ALIKE, SYSTEM, FoilDataset
+from mlcore.foil_classifier.dataset import BLANK, CRATER, CUT_OUT, LOOK_ALIKE, SYSTEM, FoilDataset, FoilEntry
 from mlcore.foil_classifier.normalise import top_of_range
 from mlcore.formats.pictures import Grey
 
@@ -84,7 +84,7 @@ def too_large(
     """A cut-out fits into the picture that it is pasted on.
 
     Args:
-        cut_outs: Name and (height, width) of each, without the ground around.
+        cut_outs: Name and (height, width) of each, without the ground around, in pixels of the blanks.
         pictures: (height, width) of the blanks.
     """
     shapes = list(pictures)
@@ -291,7 +291,9 @@ def check_dataset(dataset: FoilDataset, config: Config, tell: Callable[[str], No
     blanks = [entry for entry in train if entry.kind == BLANK]
     cut_outs = [entry for entry in train if entry.kind == CUT_OUT]
     n_craters = len(cut_outs) + sum(entry.kind == CRATER for entry in train)
-    sizes = ((entry.origin or "a picture", _size_of_alpha(dataset.alpha(entry))) for entry in cut_outs)
+    scales = [entry.nm_per_px for entry in blanks if entry.nm_per_px]
+    scale = float(np.median(scales)) if scales else None
+    sizes = ((_name(entry), _size_on_ground(dataset, entry, scale)) for entry in cut_outs)
     for sentence in (
         too_few(len(blanks), n_craters),
         too_large(sizes, (entry.shape for entry in blanks)),
@@ -299,10 +301,7 @@ def check_dataset(dataset: FoilDataset, config: Config, tell: Callable[[str], No
         if sentence:
             raise InvalidInput(sentence, code="cannot_learn")
     entries = [entry for entry in dataset.entries if entry.kind in (BLANK, LOOK_ALIKE, CRATER)]
-    pictures = [
-        Shown(f"{entry.origin or entry.kind} {entry.picture_sha256[:8]}", partial(dataset.pixels, entry))
-        for entry in entries
-    ]
+    pictures = [Shown(_name(entry), partial(dataset.pixels, entry)) for entry in entries]
     left_out = set[str]()
     for find, say in ((with_overlays, overlay_refusal), (clipping, clipping_refusal)):
         found = find(pictures)
@@ -316,9 +315,16 @@ def check_dataset(dataset: FoilDataset, config: Config, tell: Callable[[str], No
     return frozenset(left_out)
 
 
-def _size_of_alpha(alpha: NDArray[np.uint8] | None) -> tuple[int, int]:
-    """Height and width of what a cut-out covers."""
+def _name(entry: FoilEntry) -> str:
+    return f"{entry.origin or entry.kind} {entry.picture_sha256[:8]}".strip()
+
+
+def _size_on_ground(dataset: FoilDataset, entry: FoilEntry, nm_per_px: float | None) -> tuple[int, int]:
+    """Height and width of what a cut-out covers, in pixels of the blanks where both scales are known."""
+    alpha = dataset.alpha(entry)
     if alpha is None or not alpha.any():
         return 0, 0
-    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
-    return int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
+    ratio = entry.nm_per_px / nm_per_px if entry.nm_per_px and nm_per_px else 1.0
+    ends = [np.flatnonzero(alpha.any(axis=axis)) for axis in (1, 0)]
+    height, width = (round(ratio * float(end[-1] - end[0] + 1)) for end in ends)
+    return height, width

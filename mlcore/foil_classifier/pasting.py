@@ -61,7 +61,8 @@ class CutOut:
     def halved(self) -> "CutOut":
         """The same in half the size: each pixel the mean of four, so that its grain is halved too.
 
-        The middle of an odd number of pixels moves by half a pixel, alpha's with it."""
+        The middle of an odd number of pixels moves by half a pixel, alpha's with it.
+        """
         height, width = self.contrast.shape
         odd = ((0, height % 2), (0, width % 2))
 

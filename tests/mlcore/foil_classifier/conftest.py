@@ -55,7 +55,7 @@ def around(x_px: float, y_px: float, diameter_px: float, *, corners: int = 24) -
 
 def make_cut_out(seed: int, side: str = "train") -> FoilSample:
     """A crater cut out of a picture of its own, with its rim and a little ground."""
-    pixels, craters = make_foil(seed, [SHOWN[seed % len(SHOWN)]], size=(160, 160))
+    pixels, craters = make_foil(seed, [SHOWN[seed % len(SHOWN)]], size=(120, 120))
     crater = craters[0]
     diameter_px = crater.diameter_um * 1000 / NM_PER_PX
     box, alpha, cut_px = cut_box(pixels, around(crater.x_px, crater.y_px, 1.5 * diameter_px))

@@ -111,7 +111,7 @@ class TestOverlays:
 class TestClipping:
     def test_sixteen_bits_that_clip(self):
         whole = foil().astype(np.uint16) * 200
-        clips = np.clip(whole.astype(int) * 4 - 40_000, 0, 65_535).astype(np.uint16)
+        clips = np.clip(whole.astype(int) * 4 - 25_000, 0, 65_535).astype(np.uint16)
         found = checks.clipping(shown(whole, clips))
         assert [one.name for one, _ in found] == ["picture 1"]
         sentence = checks.clipping_refusal(found, 2)
@@ -201,6 +201,11 @@ class TestDataset:
             samples, said = [large, *samples], "larger than the blank pictures"
         with pytest.raises(InvalidInput, match=said):
             self.check(tmp_path / "d", samples)
+
+    def test_a_cut_out_is_as_large_as_on_the_ground(self, tmp_path: Path):
+        large = replace(make_cut_out(1), alpha=np.full_like(make_cut_out(1).pixels, 255))
+        close = replace(large, nm_per_px=5.0)
+        self.check(tmp_path / "d", [close, make_cut_out(2), make_blank(1, size=(32, 32))])
 
     def test_confirmed_craters_count_as_craters(self, tmp_path: Path):
         craters = [FoilSample(CRATER, "train", make_foil(n)[0]) for n in (1, 2)]
