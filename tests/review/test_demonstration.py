@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from annotate.models import Basemap, Campaign, Catalogue, Feature, Mark, Participant, User, Visit
+from annotate.services.participants import participant_of
 from mlcore.simulate.foil_survey import SurveyParameters
 from mlcore.simulate.foils import FoilParameters
 from mlcore.simulate.terrain import TerrainParameters
@@ -43,10 +44,6 @@ def no_world_is_left() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def small(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four tiles instead of 36, and a few small pictures."""
-    shrink(monkeypatch)
-
-
-def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demonstration, "WORLD", TerrainParameters(size_px=512))
     monkeypatch.setattr(demonstration, "VISITS", (3, 3, 2))
     survey = SurveyParameters(foil=FoilParameters(width_px=128, height_px=96, pits=0.3), crater_share=0.4)
@@ -75,11 +72,11 @@ def test_it_works():
     assert rows() == before
 
 
-def test_what_an_older_version_ordered_is_not_ordered_again(monkeypatch: pytest.MonkeyPatch):
-    demonstration.load()
+def test_what_an_older_version_ordered_is_not_ordered_again(lead: User, monkeypatch: pytest.MonkeyPatch):
+    foil_demonstration.load(participant_of(lead))
     before = rows()
     monkeypatch.setattr(foil_demonstration, "KNOWN", Order(3, 1, 2, practice=4, seed=2))
-    demonstration.load()
+    foil_demonstration.load(participant_of(lead))
     assert rows() == before
 
 
@@ -108,7 +105,7 @@ def test_pictures_of_foils_are_judged_in_part():
     assert found.exists() and all("Simulated" in one.note for one in found)
 
 
-def test_simulated_people_who_were_interrupted_go_on(monkeypatch: pytest.MonkeyPatch):
+def test_simulated_people_who_were_interrupted_go_on(lead: User, monkeypatch: pytest.MonkeyPatch):
     answer = foil_demonstration.judging.answer
     given: list[str] = []
 
@@ -120,15 +117,15 @@ def test_simulated_people_who_were_interrupted_go_on(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(foil_demonstration.judging, "answer", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        demonstration.load()
+        foil_demonstration.load(participant_of(lead))
     monkeypatch.setattr(foil_demonstration.judging, "answer", answer)
     n_begun = Classification.objects.count()
     assert 0 < n_begun <= 30
-    demonstration.load()
+    foil_demonstration.load(participant_of(lead))
     assert Classification.objects.count() > n_begun
     assert Reckoning.objects.count() == 1
     before = rows()
-    demonstration.load()
+    foil_demonstration.load(participant_of(lead))
     assert rows() == before
 
 
@@ -156,11 +153,11 @@ def test_an_interrupted_load_goes_on_where_it_stopped(monkeypatch: pytest.Monkey
             raise KeyboardInterrupt
         return submit(visit, empty)
 
-    monkeypatch.setattr(demonstration.leases, "submit", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    # The pictures of foils are there; they have interruptions of their own.
+    monkeypatch.setattr(foil_demonstration, "ANSWERS", (8, 8))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(demonstration.leases, "submit", interrupted)
         demonstration.load()
-    monkeypatch.undo()
-    shrink(monkeypatch)
     campaign = demonstration.load().campaign
     assert Visit.objects.submitted().count() == 8
     assert campaign.tiles.settled().count() == 2
