@@ -20,6 +20,8 @@ WIDTH, HEIGHT = 420.0, 250.0
 LEAST_LEFT = 0.001
 _LOST_TICKS = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 _REMOVED_TICKS = (0.0, 0.5, 0.9, 0.99, 0.999)
+# No line ends between a number and its sign.
+_PERCENT = "\N{NO-BREAK SPACE}%"
 
 
 @dataclass(frozen=True)
@@ -131,12 +133,12 @@ def percent(share: float) -> str:
     """A share in percent, with as many digits as tell it from all and from nothing: 3 %, 99.97 %."""
     distance = min(share, 1.0 - share) * 100
     if distance == 0:
-        return f"{share * 100:.0f} %"
+        return f"{share * 100:.0f}{_PERCENT}"
     digits = 0 if distance >= 10 else 1 if distance >= 0.1 else 2
     words = f"{share * 100:.{digits}f}"
     if float(words) in (0.0, 100.0):
-        return _("under 0.01 %") if share < 0.5 else _("over 99.99 %")
-    return f"{words.rstrip('0').rstrip('.') if '.' in words else words} %"
+        return f"< 0.01{_PERCENT}" if share < 0.5 else f"> 99.99{_PERCENT}"
+    return f"{words.rstrip('0').rstrip('.') if '.' in words else words}{_PERCENT}"
 
 
 def _texts(found: Tradeoff, point: Point) -> dict[str, str]:

@@ -111,15 +111,14 @@ def of(workflow: Workflow, *asked: float | None) -> Tradeoff | None:
     """
     known = groups(workflow)
     strata = list(workflow.audit_strata.order_by("number"))
-    suggested = _suggestions(workflow, known)
-    wanted = sorted({*GRID, *(value for value in asked if value), *(one.threshold for one in suggested)})
+    wanted = sorted({*GRID, *(value for value in asked if value)})
     edges = sorted({*wanted, *(end for one in strata for end in (one.low, one.high) if end > 0)})
     counts = _counts(workflow, edges)
     if counts.n_scored == 0:
         return None
     judged = _Audit(strata, audited.samples(workflow), counts) if strata else None
     points = [_point(threshold, counts, known, judged) for threshold in wanted]
-    return Tradeoff(points, known, _pace(workflow, counts), suggested)
+    return Tradeoff(points, known, _pace(workflow, counts), _suggestions(known, counts))
 
 
 @dataclass(frozen=True)
@@ -224,14 +223,14 @@ def _pace(workflow: Workflow, counts: _Counts) -> Pace:
     return Pace(each, is_by_rule, median(times) / 1000 if times else None, len(rows) / days)
 
 
-def _suggestions(workflow: Workflow, known: list[Group]) -> list[Suggestion]:
+def _suggestions(known: list[Group], counts: _Counts) -> list[Suggestion]:
     """Thresholds to begin with; each says what it goes by, so none stands for the others."""
     found = [
         Suggestion(threshold, group.kept_by % round(100 * KEPT))
         for group in known
         if group.kept_by and group.below(1.0).n >= LEAST_TO_KEEP and (threshold := _highest_that_keeps(group))
     ]
-    if fewest := _fewest_for_people(workflow):
+    if fewest := _fewest_for_people(counts):
         found.append(fewest)
     return found
 
@@ -241,29 +240,14 @@ def _highest_that_keeps(group: Group) -> float | None:
     return max(kept, default=None)
 
 
-# Without the known ones, which Tektite has put there.
-_SURVEYED = f"""
-FROM review_picture p
-WHERE p.campaign_id = %(campaign)s AND {IS_SURVEY}
-    AND NOT EXISTS (SELECT 1 FROM review_subject s WHERE s.workflow_id = %(workflow)s AND s.picture_id = p.id
-        AND s.stratum = 'gold')
-"""
-_HOW_MANY = f"SELECT count(*), count(*) FILTER (WHERE {RANK} IS NULL) {_SURVEYED}"
-_PLACE = f"SELECT {RANK} {_SURVEYED} AND {RANK} IS NOT NULL ORDER BY 1 DESC OFFSET %(most)s LIMIT 1"
-
-
-def _fewest_for_people(workflow: Workflow) -> Suggestion | None:
+def _fewest_for_people(counts: _Counts) -> Suggestion | None:
     """So few go to people as in the published survey, or the same share of a smaller one."""
-    given = {"campaign": workflow.campaign_id, "workflow": workflow.pk}
-    with connection.cursor() as cursor:
-        cursor.execute(_HOW_MANY, given)
-        n_all, n_without = cursor.fetchone()
-        most = min(MOST_FOR_PEOPLE, max(1, round(SHARE_FOR_PEOPLE * n_all)))
-        # What has no score goes to people whatever the threshold.
-        cursor.execute(_PLACE, given | {"most": max(0, most - n_without)})
-        row = cursor.fetchone()
-    # The first that is one too many must stay below.
-    threshold = next((value for value in GRID if row and value > row[0]), None)
-    if threshold is None or n_without >= most:
+    most = min(MOST_FOR_PEOPLE, max(1, round(SHARE_FOR_PEOPLE * counts.n_all)))
+    # What has no score goes to people whatever the threshold.
+    if counts.n_all - counts.n_scored >= most:
+        return None
+    few = (value for value in GRID if counts.n_all - counts.under(value)[0] <= most)
+    threshold = next(few, None)
+    if threshold is None:
         return None
     return Suggestion(threshold, _("gives people %s pictures at most") % f"{most:,}")
