@@ -19,8 +19,8 @@ def probability(logit: Floats, calibration: Sequence[float]) -> Floats:
         0 to 1.
     """
     slope, intercept = calibration
-    # The hyperbolic tangent overflows nowhere.
-    return 0.5 * (1.0 + np.tanh(0.5 * (slope * logit + intercept)))
+    # So nothing overflows, and the smallest probabilities keep their digits.
+    return np.exp(-np.logaddexp(0.0, -(slope * logit + intercept)))
 
 
 def logit_of(probability: float) -> float:

@@ -59,6 +59,9 @@ def write_table(events: Iterable[dict[str, Any]], table: Path) -> None:
     Args:
         events: Of a job that is done.
         table: Gets the columns name and score, which mlcore.formats.foil_scores reads.
+
+    Raises:
+        InvalidInput: The disk is full, or the folder is gone.
     """
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\n")
@@ -66,4 +69,7 @@ def write_table(events: Iterable[dict[str, Any]], table: Path) -> None:
     for event in events:
         if event["kind"] == "window":
             rows.writerows([one["picture"], f"{one['score']:.9g}"] for one in event["detections"])
-    durable.write(table, text.getvalue().encode())
+    try:
+        durable.write(table, text.getvalue().encode())
+    except OSError as error:
+        raise InvalidInput(f"{table} cannot be written ({error.strerror or error}); score again.") from None

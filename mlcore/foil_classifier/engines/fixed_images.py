@@ -61,7 +61,7 @@ def fixed_images(artifact: Path) -> FixedImages:
     path = artifact / FILE
     if path.exists():
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
                 return _hashed([kept[name] for name in kept.files], "validation side")
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise InvalidInput(

@@ -1,5 +1,6 @@
 """torch: what trained the network scores with it where there is nothing better, and on accelerators."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Lock
 
@@ -30,6 +31,10 @@ def make(artifact: Path, config: Config, *, device: str, precision: str, lanes: 
     return TorchEngine(model, device=device, precision=precision, lanes=lanes)
 
 
+def _device(name: str) -> torch.device:
+    return torch.device(name)
+
+
 class TorchEngine:
     """See Engine.
 
@@ -44,9 +49,10 @@ class TorchEngine:
         self.name = f"torch {torch.__version__}"
         self.precision, self.lanes = precision, lanes
         self.batch = CUDA_BATCH if device == CUDA else 1
-        self._device = torch.device(device)
+        self._device = _device(device)
         self._model = model.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._turn = Lock()
+        # The lanes decode side by side, and take turns on the accelerator.
+        self._turn = Lock() if device == CUDA else nullcontext()
         if device == CPU:
             self.device = f"{lanes} {'core' if lanes == 1 else 'cores'}"
             torch.set_num_threads(1)
@@ -58,13 +64,7 @@ class TorchEngine:
 
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """See Engine."""
-        if self._device.type == CPU:
-            return self._logits(images)
-        with self._turn:
-            return self._logits(images)
-
-    def _logits(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
-        with torch.inference_mode():
+        with self._turn, torch.inference_mode():
             given = torch.from_numpy(images).to(self._device, memory_format=torch.channels_last)
             is_short = self.precision == BFLOAT16
             with torch.autocast(self._device.type, torch.bfloat16, enabled=is_short):
