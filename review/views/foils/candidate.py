@@ -16,7 +16,9 @@ from review import access
 from review.forms.confirmation import ConfirmationForm
 from review.models import Classification, Confirmation, Estimate, Picture, Subject
 from review.services.foils.gold import gold
+from review.services.foils.network import cut_outs
 from review.services.foils.results import candidates, confirmation, reckoning
+from review.services.foils.stream import giving
 
 
 @require_http_methods(["GET", "POST"])
@@ -58,6 +60,7 @@ def _context(request: HttpRequest, subject: Subject) -> dict[str, object]:
     newest = reckoning.newest(subject.workflow)
     found = candidates.found_in(subject)
     votes = list(candidates.votes_of(subject))
+    may_confirm = bool(roles_in(request.user, campaign) & access.REVIEWERS)
     numbers = [frame.number for frame in picture.frames.all()]
     return {
         "campaign": campaign,
@@ -75,7 +78,9 @@ def _context(request: HttpRequest, subject: Subject) -> dict[str, object]:
         "steps": subject.retirements.select_related("rule", "by__user").order_by("pk"),
         "confirmations": subject.confirmations.select_related("by__user").order_by("-pk"),
         "images": [reverse("review:foil_frame", args=[picture.uid, number]) for number in numbers],
-        "may_confirm": bool(roles_in(request.user, campaign) & access.REVIEWERS),
+        "score_source": giving.standing(campaign),
+        "may_confirm": may_confirm,
+        "may_cut": may_confirm and not cut_outs.obstacle(picture),
         "marked": _marked(picture, subject.confirmations.order_by("-pk").first()),
     }
 

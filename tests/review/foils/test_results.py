@@ -21,11 +21,14 @@ from review.models import (
     Errand,
     Estimate,
     Judge,
+    ModelVersion,
     Picture,
     Reckoning,
+    ScoreImport,
     Subject,
     Workflow,
 )
+from review.services import runs
 from review.services.foils.results import audited, candidates, figures, reckoning
 from review.services.foils.results.candidates import Wish
 
@@ -325,6 +328,28 @@ def test_the_table_holds_the_numbers_and_where_they_come_from(
     assert (first["synthetic"], first["reckoning_rule"]) == ("true", "1")
     assert (first["reckoning_uid"], first["reckoning_sha256"]) == (str(newest.uid), newest.sha256)
     assert rows[1]["expert_result"] == rows[1]["click_x_px"] == ""
+
+
+def test_scores_stand_with_the_version_that_gave_them(
+    foils: Campaign, candidates_of_three: list[Subject], client_of: Callable, lead: User
+):
+    one, two, _ = candidates_of_three
+    Picture.objects.filter(pk=two.picture_id).update(score_raw=0.625, score=0.25)
+    trained = runs.create(campaign=foils, system="foil_classifier", verb="train", requested_by=None)
+    version = ModelVersion.objects.create(
+        campaign=foils, system="foil_classifier", number=7, run=trained, path="runs/none"
+    )
+    scored = runs.create(
+        campaign=foils, system="foil_classifier", verb="predict", requested_by=None, model_version=version
+    )
+    ScoreImport.objects.create(campaign=foils, run=scored, state=ScoreImport.State.DONE)
+    rows = {row["subject_uid"]: row for row in rows_of(client_of(lead), foils, "foil_results_csv")}
+    told = [rows[str(two.uid)][name] for name in ("score", "score_raw", "score_source")]
+    assert told == ["0.25", "0.625", "version 7 of the foil network"]
+    assert rows[str(one.uid)]["score_source"] == rows[str(one.uid)]["score_raw"] == ""
+    page = client_of(lead).get(reverse("review:foil_candidate", args=[two.uid])).content.decode()
+    assert "0.62" in page and "calibrated 0.25" in page
+    assert f"version 7 of the foil network, run {scored.number}" in page
 
 
 def test_the_table_is_as_the_list_and_whole(

@@ -7,13 +7,14 @@ from mlcore.formats import csv_lines
 from review.models import Confirmation, Picture, Reckoning
 from review.services.foils.results import candidates, test_set
 from review.services.foils.results.candidates import Candidate, Wish
+from review.services.foils.stream import giving
 
 CANDIDATE_COLUMNS = (
     "rank", "probability", "probability_low_90", "probability_high_90", "votes", "outcome", "rule", "stratum",
     "subject_uid", "picture_uid", "picture", "picture_sha256", "synthetic", "foil", "x_um", "y_um",
-    "nm_per_px", "width_px", "height_px", "score", "callers", "discoverers", "click_x_px", "click_y_px",
-    "click_people", "click_spread_px", "expert_result", "expert_method", "expert_at", "crater_diameter_um",
-    "reckoning_uid", "reckoning_sha256", "reckoned_at", "reckoning_rule",
+    "nm_per_px", "width_px", "height_px", "score", "score_raw", "score_source", "callers", "discoverers",
+    "click_x_px", "click_y_px", "click_people", "click_spread_px", "expert_result", "expert_method",
+    "expert_at", "crater_diameter_um", "reckoning_uid", "reckoning_sha256", "reckoned_at", "reckoning_rule",
 )  # fmt: skip
 TEST_SET_COLUMNS = (
     "picture_uid", "picture", "picture_sha256", "synthetic", "foil", "x_um", "y_um", "nm_per_px", "score",
@@ -25,9 +26,11 @@ TEST_SET_COLUMNS = (
 def candidates_csv(reckoning: Reckoning | None, wish: Wish) -> Iterator[str]:
     """The list with its ranks; only its head while nothing has been reckoned."""
     rows = candidates.every(reckoning, wish) if reckoning else ()
+    source = giving.standing(reckoning.workflow.campaign) if reckoning else None
+    said_by = giving.name_of(source) if source else None
     return csv_lines.table(
         CANDIDATE_COLUMNS,
-        (_candidate(rank, row, reckoning) for rank, row in enumerate(rows, 1)),
+        (_candidate(rank, row, reckoning, said_by) for rank, row in enumerate(rows, 1)),
     )
 
 
@@ -39,7 +42,7 @@ def test_set_csv(campaign: Campaign) -> Iterator[str]:
     )
 
 
-def _candidate(rank: int, row: Candidate, reckoning: Reckoning) -> dict[str, object]:
+def _candidate(rank: int, row: Candidate, reckoning: Reckoning, said_by: str | None) -> dict[str, object]:
     estimate, subject, picture, expert = row.estimate, row.subject, row.picture, row.confirmation
     place = row.places[0] if row.places else None
     return {
@@ -55,6 +58,8 @@ def _candidate(rank: int, row: Candidate, reckoning: Reckoning) -> dict[str, obj
         **_picture(picture),
         "width_px": picture.width_px,
         "height_px": picture.height_px,
+        "score_raw": picture.score_raw,
+        "score_source": said_by if picture.score_raw is not None else None,
         "callers": len(row.discoverers),
         "discoverers": "; ".join(row.discoverers),
         "click_x_px": place and round(place.x_px, 2),
