@@ -184,7 +184,8 @@ def _work(found: Tradeoff, point: Point) -> str:
         "answers": whole(answers),
     }
     times = [part for part in (_looking(pace, answers), _days(pace, answers)) if part]
-    return f"{words}, {'; '.join(times)}." if times else f"{words}."
+    besides = _("Those of the audit come besides.")
+    return f"{words}, {'; '.join(times)}. {besides}" if times else f"{words}. {besides}"
 
 
 def _looking(pace: Pace, answers: int) -> str:
