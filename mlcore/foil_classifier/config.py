@@ -54,7 +54,8 @@ class Config:
         easy_share: Of the first step, in which the smallest size falls from easy_factor times size_px[0].
         easy_factor: See easy_share.
         hard_share: Of blank crops, from a known look-alike, where there are any.
-        crater_share: Of crops with a crater, from a confirmed crater's own picture, where there are any.
+        crater_share: Of crops with a crater, from a confirmed crater's own picture; reached from 20 of them
+            on, and in proportion below, so that a few are not learned by heart.
         mine_every: In the second step, the blanks that the network believes most are looked for anew after so
             many optimiser steps; 0: never.
         mine_pool: Blanks looked at each time.
@@ -223,6 +224,17 @@ def _check_whole(config: Config) -> None:
         )
     if config.steps < 1:
         raise InvalidInput("steps_1 and steps_2 are both 0; a training takes at least one step.")
+    # What the smallest picture becomes on its way down.
+    left = SMALLEST_CROP_PX // config.first_stride // 2 ** len(set(config.pool_after))
+    if left < 1:
+        raise InvalidInput(
+            f"Nothing is left of a picture of {SMALLEST_CROP_PX} px after steps of {config.first_stride} px "
+            f"and {len(set(config.pool_after))} maxima; take fewer maxima or smaller steps."
+        )
+    if (config.size_px[1] > 0 and not config.size_px[0] > 0) or not config.scale[0] > 0:
+        raise InvalidInput(
+            "size_px and scale begin above 0; (0, 0) as size_px keeps each cut-out's own size."
+        )
     if config.aspect < 1 or config.easy_factor < 1 or config.mine_weight < 1:
         raise InvalidInput("aspect, easy_factor and mine_weight are 1 or more.")
     for edge in (config.crop_1_px, *config.crop_2_px):

@@ -17,6 +17,8 @@ Array = NDArray[np.float32]
 
 # Pictures kept in memory; more are read again from the disk, which knows them by then.
 CACHE_BYTES = 1_000_000_000
+# From so many confirmed craters on, they get their whole share of the crops.
+ENOUGH_CRATERS = 20
 # The middle of a pasted cut-out keeps at least this share of its size off the edge, so that half can be seen.
 OFF_THE_EDGE = 0.2
 
@@ -133,7 +135,8 @@ class TrainingCrops:
 
     def _with_crater(self, random: np.random.Generator, size: tuple[int, int], ease: float) -> Grey:
         shown = [entry for entry in self.craters if _is_in_any_crop(entry, size)]
-        if shown and (self.recipe is None or random.random() < self.config.crater_share):
+        share = self.config.crater_share * min(1.0, len(shown) / ENOUGH_CRATERS)
+        if shown and (self.recipe is None or random.random() < share):
             return self._crop_around(shown[random.integers(len(shown))], random, size)
         if self.recipe is None:
             raise InvalidInput(

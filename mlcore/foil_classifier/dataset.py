@@ -77,6 +77,8 @@ class FoilSample:
             raise InvalidInput(
                 "A cut-out has an alpha of 8 bits in the size of its pixels, and a diameter above 0."
             )
+        if self.alpha is not None and not self.alpha.any():
+            raise InvalidInput("A cut-out's alpha is 0 everywhere: it holds no pixel.")
 
 
 @dataclass(frozen=True)

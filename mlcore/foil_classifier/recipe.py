@@ -13,6 +13,8 @@ Array = NDArray[np.float32]
 FIELD = 5
 # A cut-out is not larger than this share of the crop's shorter edge.
 MOST_OF_A_CROP = 0.9
+# Nor smaller than this: the crater in it would be 4 px, and in less nobody sees one.
+LEAST_PX = 6.0
 # Where sizes are drawn, cut-outs that need not be enlarged or shrunk by more than this go first.
 MOST_ENLARGED, MOST_SHRUNK = 2.0, 8.0
 # Contrast kept where a crater is worn: this in the mean, with this deviation, within 0 and 1.
@@ -54,6 +56,7 @@ class Recipe:
         else:
             cut_out = self.cut_outs[random.integers(len(self.cut_outs))]
             size_px = own_size_px(cut_out, nm_per_px) * _log_uniform(random, *self.config.scale)
+            size_px = max(size_px, LEAST_PX)
         return self.make(cut_out, min(size_px, largest), random), min(size_px, largest)
 
     def make(self, cut_out: CutOut, size_px: float, random: np.random.Generator) -> Patch:

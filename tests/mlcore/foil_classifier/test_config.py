@@ -42,6 +42,9 @@ def test_the_published_recipe_is_what_is_published():
         ({"crop_2_px": [384]}, "2 numbers"),
         ({"crop_1_px": 8}, "too small"),
         ({"aspect": 0.5}, "1 or more"),
+        ({"size_px": [0.0, 50.0]}, "begin above 0"),
+        ({"scale": [0.0, 1.0]}, "begin above 0"),
+        ({"pool_after": [0, 1, 2, 3, 4]}, "Nothing is left of a picture of 32 px"),
     ],
 )
 def test_it_refuses(overrides: dict[str, object], said: str):

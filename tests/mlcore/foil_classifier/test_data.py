@@ -67,6 +67,7 @@ def test_only_the_training_side_is_learned_from(foil_dataset: Path):
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_crops_of_a_confirmed_crater_hold_the_marked_place(frozen: Freeze, x: int, y: int, seed: int):
     config = replace(CONFIG, crater_share=1.0)
+    # Without a cut-out each crop is of it.
     crops = TrainingCrops(frozen([make_blank(1), with_a_dot(CRATER, x, y)]), config)
     images, _ = crops.batch(np.random.default_rng(seed), 4, (48, 48))
     assert (images[1::2].max((1, 2, 3)) > 10).all()
@@ -83,11 +84,19 @@ def test_look_alikes_are_grounds_without_a_crater(frozen: Freeze):
 def test_without_a_place_a_crater_is_shown_whole_or_not_at_all(frozen: Freeze):
     config = replace(CONFIG, crater_share=1.0)
     placeless = with_a_dot(CRATER, 30, 30, place=False)
-    large = make_blank(2, size=SHAPE)
-    crops = TrainingCrops(frozen([large, make_cut_out(1), placeless]), config)
+    many = [replace(placeless, picture_sha256=str(n)) for n in range(20)]
+    crops = TrainingCrops(frozen([make_blank(2, size=SHAPE), make_cut_out(1), *many]), config)
     small, whole = (crops.batch(np.random.default_rng(1), 20, size)[0] for size in ((48, 48), SHAPE))
     assert not (small[1::2].max((1, 2, 3)) > 10).any()
     assert (whole[1::2].max((1, 2, 3)) > 10).all()
+
+
+def test_a_few_confirmed_craters_are_not_shown_all_the_time(frozen: Freeze):
+    config = replace(CONFIG, crater_share=1.0)
+    crops = TrainingCrops(frozen([make_blank(2), make_cut_out(1), with_a_dot(CRATER, 30, 30)]), config)
+    images, _ = crops.batch(np.random.default_rng(1), 200, (48, 48))
+    # One of twenty, so 5 of 100, and never more than 15.
+    assert 1 <= (images[1::2].max((1, 2, 3)) > 10).sum() <= 15
 
 
 def test_without_cut_outs_and_places_small_crops_are_refused(frozen: Freeze):

@@ -100,6 +100,7 @@ def test_it_refuses_a_dataset_of_another_system(tmp_path: Path):
         ({"kind": "cut_out"}, "A cut-out has an alpha"),
         ({"kind": "cut_out", "alpha": GREY[:3], "diameter_px": 3.0}, "size of its pixels"),
         ({"kind": "cut_out", "alpha": GREY}, "diameter above 0"),
+        ({"kind": "cut_out", "alpha": 0 * GREY, "diameter_px": 3.0}, "holds no pixel"),
     ],
 )
 def test_it_refuses_samples_that_are_none(given_: dict[str, object], said: str):
