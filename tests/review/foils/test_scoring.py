@@ -264,6 +264,24 @@ def test_enough_known_pictures_calibrate_what_the_network_says(
     assert score_calibration.standing(triage)["n_craters"] == 50
 
 
+def test_the_true_network_scores_true_files(
+    triage: Workflow, version: ModelVersion, make_picture: MakePicture, media: Path
+):
+    """No script here: the process that a worker starts, on an artifact that nobody trained."""
+    from tests.mlcore.foil_classifier.networks import write_network
+
+    write_network((media / version.path).parent, fixed=0)
+    good, stack, torn = make_picture(), make_picture(n_frames=2), make_picture()
+    (media / torn.frames.get().path).write_bytes(b"no picture")
+    run = score_all(version)
+    assert (run.state, run.error) == ("finished", "")
+    scored = [score is not None for score in raw_scores()]
+    assert scored == [True, True, False]
+    assert all(0.0 < score < 1.0 for score in raw_scores() if score is not None)
+    assert in_queue(triage) | in_queue(triage, "audit") == {good.name, stack.name, torn.name}
+    assert run.score_import.report["unreadable"] == [torn.name]
+
+
 # -- What dies ---------------------------------------------------------------------------------------
 
 
