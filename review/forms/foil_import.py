@@ -54,7 +54,6 @@ class BatchForm(forms.Form):
         label=_("The pictures are for"),
         choices=Picture.Purpose.choices,
         initial=Picture.Purpose.SURVEY,
-        required=False,
         widget=forms.RadioSelect,
         help_text=_("Reference and blank pictures teach the network: no volunteer ever sees them."),
     )
@@ -66,10 +65,6 @@ class BatchForm(forms.Form):
             "before what names say."
         ),
     )
-
-    def clean_purpose(self) -> str:
-        """Left out, it stays what it was."""
-        return self.cleaned_data["purpose"] or self.initial.get("purpose", Picture.Purpose.SURVEY)
 
 
 class FilesForm(BatchForm):

@@ -49,8 +49,8 @@ def withdraw(request: Request, uid: UUID) -> Response:
 
 
 @extend_schema(
-    operation_id="cut_out_restore", tags=CUTTING, summary="Have a withdrawn cut-out teach again", request=None,
-    responses=answers.CutOutOut,
+    operation_id="cut_out_restore", tags=CUTTING, summary="Have a withdrawn cut-out teach again",
+    request=None, responses=answers.CutOutOut,
 )  # fmt: skip
 @api_view(["POST"])
 def restore(request: Request, uid: UUID) -> Response:

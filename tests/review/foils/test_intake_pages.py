@@ -35,7 +35,8 @@ def browser(client_of: Browser, lead: User) -> Client:
 
 
 def send(browser: Client, campaign: Campaign, files: dict[str, bytes], **fields: object) -> HttpResponse:
-    sent = {"files": [upload(name, content) for name, content in files.items()], "pages": "focus", **fields}
+    chosen = [upload(name, content) for name, content in files.items()]
+    sent = {"files": chosen, "pages": "focus", "purpose": "survey", **fields}
     return browser.post(reverse("review:foil_import", args=[campaign.uid]), sent)
 
 
@@ -86,9 +87,9 @@ def test_a_preview_says_what_the_pattern_does_not_read(browser: Client, foils: C
 def test_names_are_understood_otherwise_and_shown_again(browser: Client, foils: Campaign) -> None:
     url = send(browser, foils, THREE).url
     assert "names say nothing" in text(browser.get(url))
-    assert browser.post(url, {"pattern": "{foil}_*", "pages": "focus"}).status_code == 302
+    assert browser.post(url, {"pattern": "{foil}_*", "pages": "focus", "purpose": "survey"}).status_code == 302
     assert "The pattern reads 3 of 3 names." in text(browser.get(url))
-    refused = browser.post(url, {"pattern": "{fool}", "pages": "focus"})
+    refused = browser.post(url, {"pattern": "{fool}", "pages": "focus", "purpose": "survey"})
     assert refused.status_code == 422
     assert "{fool}" in text(refused)
 

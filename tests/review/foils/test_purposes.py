@@ -157,10 +157,9 @@ def test_the_form_asks_what_they_are_for_and_the_page_says_it(
     page = browser.get(sent.url).content.decode()
     assert "Craters are cut out of them" in page
     batch = foils.picture_imports.order_by("pk").last()
-    # Previewed again by a page that says nothing of it, they are for the same.
-    browser.post(sent.url, {"pattern": "", "pages": "focus"})
-    batch.refresh_from_db()
-    assert batch.purpose == "reference"
+    browser.post(sent.url, {"pattern": "", "pages": "focus", "purpose": "blank"})
+    assert "without a crater. No volunteer sees them" in browser.get(sent.url).content.decode()
+    browser.post(sent.url, {"pattern": "", "pages": "focus", "purpose": "reference"})
     intake.confirm(batch)
     reading.read(batch.pk)
     page = browser.get(sent.url).content.decode()

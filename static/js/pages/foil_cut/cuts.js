@@ -1,7 +1,7 @@
 /** What is cut out of the picture: kept, on its way to the server, withdrawn. */
 
 import { AnswerQueue } from "tektite/lib/answer_queue";
-import { ask } from "tektite/lib/api";
+import { ApiError, ask } from "tektite/lib/api";
 import { SaveLog } from "tektite/lib/save_log";
 import { Tabs } from "tektite/lib/tabs";
 import { newUid } from "tektite/lib/uid";
@@ -45,6 +45,7 @@ export class Cuts extends EventTarget {
   /** What earlier pages have kept in the browser is sent now. */
   async open() {
     await this.queue.open();
+    await this.#look();
     for (const change of this.queue.waiting) {
       this.#show(change);
     }
@@ -83,6 +84,18 @@ export class Cuts extends EventTarget {
   /** @param {CutOut} cut */
   restore(cut) {
     this.#send({ kind: "restore", of: cut.uid, url: cut.restore_url, body: {} });
+  }
+
+  /** What the page before this one sent while this one was made is not in its config. */
+  async #look() {
+    try {
+      const { cut_outs: found } = await ask("GET", this.config.urls.cut_outs);
+      found.forEach((cut) => this.byUid.set(cut.uid, cut));
+    } catch (error) {
+      if (!(error instanceof ApiError)) {
+        throw error;
+      }
+    }
   }
 
   #send(change, uid = newUid()) {

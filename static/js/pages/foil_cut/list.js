@@ -18,12 +18,13 @@ export function showList({ cuts, nmPerPx, mend, withdraw }) {
     const press = (label, name, run) =>
       el("button", { class: "button small quiet", type: "button", "aria-label": about(name), disabled: !cut.url, onclick: () => run(cut) }, label);
     const image = cut.url && el("img", { src: cut.url, alt: "", width: 56, height: 56 });
-    const who = cut.url ? (cut.by ?? "") : gettext("being sent…");
+    const [px, um] = size.split(" · ");
+    const who = cut.url ? [um, cut.by].filter(Boolean).join(" · ") : gettext("being sent…");
     return el(
       "li",
       { "data-cut": cut.uid, class: cut.withdrawn_at ? "is-withdrawn" : null },
       el("span", { class: "cut-picture" }, image),
-      el("span", { class: "cut-about" }, el("b", {}, size), el("span", { class: "muted small truncate" }, who)),
+      el("span", { class: "cut-about" }, el("b", {}, px), el("span", { class: "muted small truncate" }, who)),
       el(
         "span",
         { class: "cut-presses" },
