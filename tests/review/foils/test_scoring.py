@@ -270,7 +270,7 @@ def test_the_true_network_scores_true_files(
     """No script here: the process that a worker starts, on an artifact that nobody trained."""
     from tests.mlcore.foil_classifier.networks import write_network
 
-    write_network((media / version.path).parent, fixed=0)
+    write_network((media / version.path).parent)
     good, stack, torn = make_picture(), make_picture(n_frames=2), make_picture()
     (media / torn.frames.get().path).write_bytes(b"no picture")
     run = score_all(version)
