@@ -21,6 +21,7 @@ from mlcore.foil_classifier.dataset import BLANK, CRATER, LOOK_ALIKE, FoilDatase
 from mlcore.foil_classifier.model import FoilClassifier
 from mlcore.foil_classifier.normalise import normalise
 from mlcore.foil_classifier.pasting import paste
+from mlcore.foil_classifier.probability import logit_of, probability
 from mlcore.foil_classifier.recipe import Recipe
 from mlcore.formats.pictures import Grey
 from mlcore.metrics.calibration import fit_platt
@@ -30,6 +31,8 @@ Floats = NDArray[np.float64]
 
 # The images of a side are the same for every model.
 SEED = 20260
+# A calibration that changes nothing: slope, intercept.
+AS_IT_IS = (1.0, 0.0)
 # Fewer of either kind say nothing about a threshold or a probability.
 LEAST_TO_TELL = 20
 # What the paper's triage used (seeds/stardust-foils.txt).
@@ -170,12 +173,12 @@ def fit_calibration(scored: Scored) -> tuple[float, float]:
     orders: what is calibrated to a survey's own share comes from people's verdicts, not from here.
     """
     if not can_tell(scored):
-        return 1.0, 0.0
+        return AS_IT_IS
     raw = np.concatenate([scored.blank, scored.pasted])
     has_crater = np.arange(len(raw)) >= len(scored.blank)
     fitted = fit_platt(raw, has_crater)
     # A flat line would give every image the same score, and the ranking would be lost.
-    return (fitted.slope, fitted.intercept) if fitted.slope > 0.01 else (1.0, 0.0)
+    return (fitted.slope, fitted.intercept) if fitted.slope > 0.01 else AS_IT_IS
 
 
 def choose_threshold(scored: Scored, sensitivity: float) -> float | None:
@@ -193,12 +196,7 @@ def choose_threshold(scored: Scored, sensitivity: float) -> float | None:
     best_first = np.sort(scored.pasted)[::-1]
     kept = max(1, int(np.ceil(sensitivity * len(best_first))))
     # A hair lower, so that rounding on the way through a file does not lose the last one.
-    return float(np.clip(probability(best_first[kept - 1] - 1e-6), 1e-6, 1.0 - 1e-6))
-
-
-def probability(logit: Floats | float) -> Floats:
-    """0–1."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logit, -500.0, 500.0))))
+    return float(np.clip(probability(best_first[kept - 1] - 1e-6, AS_IT_IS), 1e-6, 1.0 - 1e-6))
 
 
 def metrics(scored: Scored, threshold: float) -> dict[str, Any] | None:
@@ -215,7 +213,7 @@ def metrics(scored: Scored, threshold: float) -> dict[str, Any] | None:
     """
     if not len(scored.blank) and not len(scored.pasted) and not len(scored.confirmed):
         return None
-    at = float(np.log(threshold) - np.log1p(-threshold))
+    at = logit_of(threshold)
     kept, removed = int((scored.pasted >= at).sum()), int((scored.blank < at).sum())
     return {
         **_share("sensitivity", kept, len(scored.pasted)),
@@ -247,7 +245,7 @@ def curve(scored: Scored) -> list[dict[str, Any]]:
         lost, removed = int((scored.pasted < at).sum()), int((scored.blank < at).sum())
         points.append(
             {
-                "threshold": round(float(probability(float(at))), 6),
+                "threshold": round(float(probability(at, AS_IT_IS)), 6),
                 "n_lost": lost,
                 "n_craters": len(scored.pasted),
                 "lost": lost / len(scored.pasted) if len(scored.pasted) else None,

@@ -12,6 +12,7 @@ from mlcore.foil_classifier.dataset import FoilDataset
 from mlcore.foil_classifier.evaluation import Scored, choose_threshold, curve, fit_calibration, metrics
 from mlcore.foil_classifier.model import FoilClassifier
 from mlcore.foil_classifier.normalise import normalise
+from mlcore.foil_classifier.probability import probability
 from mlcore.metrics.intervals import clopper_pearson
 
 NONE = np.empty(0)
@@ -30,11 +31,11 @@ def test_the_threshold_is_the_highest_that_keeps_what_is_wanted(
     threshold = choose_threshold(scored(blank, pasted), wanted)
     assert threshold is not None
     assert 0 < threshold < 1
-    probability = evaluation.probability(pasted)
-    assert (probability >= threshold).mean() >= wanted
-    higher = probability[probability > threshold + 1e-5]
+    found = probability(pasted, evaluation.AS_IT_IS)
+    assert (found >= threshold).mean() >= wanted
+    higher = found[found > threshold + 1e-5]
     if len(higher):
-        assert (probability >= higher.min() + 1e-9).mean() < wanted or higher.min() - threshold < 1e-5
+        assert (found >= higher.min() + 1e-9).mean() < wanted or higher.min() - threshold < 1e-5
 
 
 def test_too_few_images_choose_no_threshold_and_calibrate_nothing():
@@ -48,7 +49,7 @@ def test_calibrated_probabilities_are_shares():
     blank, pasted = random.normal(-1, 2, 4000), random.normal(3, 2, 4000)
     slope, intercept = fit_calibration(scored(blank, pasted))
     found = scored(blank, pasted).calibrated(slope, intercept)
-    p = evaluation.probability(np.concatenate([found.blank, found.pasted]))
+    p = probability(np.concatenate([found.blank, found.pasted]), evaluation.AS_IT_IS)
     has_crater = np.arange(8000) >= 4000
     for low in np.arange(0.1, 0.9, 0.2):
         inside = (p >= low) & (p < low + 0.2)
