@@ -89,7 +89,8 @@ function say(text) {
 function show() {
   const { points, isClosed, isEmpty } = drawing;
   const wrong = trouble();
-  const isMeasured = points.length > 2;
+  // What crosses itself has no area that means anything.
+  const isMeasured = points.length > 2 && !["crossing", "outside"].includes(wrong);
   say(words.hintText(drawing, wrong, limits));
   find("#cut-hint").classList.toggle("is-wrong", Boolean(wrong));
   find("#cut-size").textContent = isMeasured ? `⌀ ${words.diameterText(diameterOf(points), picture.nm_per_px)}` : "";
@@ -100,7 +101,7 @@ function show() {
   find("#close-outline").hidden = isClosed;
   find("#close-outline").disabled = points.length < 3;
   find("#cut-preview").hidden = !isMeasured;
-  if (isMeasured && wrong !== "outside") {
+  if (isMeasured) {
     preview?.show(stage.images[stage.frame], size, points);
   }
 }
