@@ -408,7 +408,7 @@ class TestWhatKeepsItFromBeginning:
     def test_a_cut_out_larger_than_the_blanks(self, foils: Campaign, enough: None, cut: Callable):
         large = cut(polygon=[[0, 0], [90, 0], [90, 60], [0, 60]])
         sentence = self.obstacle(foils)
-        assert large.picture.name in sentence and "90 × 60 px" in sentence and "64 × 48 px" in sentence
+        assert large.picture.name in sentence and "92 × 62 px" in sentence and "64 × 48 px" in sentence
 
     def test_weights_of_another_layout(
         self, foils: Campaign, enough: None, script: Play, media: Path, lead: User

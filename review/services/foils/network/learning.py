@@ -1,6 +1,7 @@
 """How the foil network is taught: what keeps a training from beginning, and what a new version does first."""
 
 from collections.abc import Iterator
+from math import ceil, floor
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -48,11 +49,12 @@ def _of_rows(material: Material) -> str | None:
 
 
 def _sizes(material: Material) -> Iterator[tuple[str, tuple[int, int]]]:
-    """What each cut-out to train on is called, and what its outline covers."""
+    """What each cut-out to train on is called, and what it covers with the pixel over which it fades."""
     for cut in material.cuts:
         if cut.side == Picture.Side.TRAIN:
             x, y = zip(*cut.cut_out.polygon, strict=True)
-            yield cut.picture.name, (round(max(y) - min(y)), round(max(x) - min(x)))
+            height, width = (ceil(max(edge) + 1) - floor(min(edge) - 1) for edge in (y, x))
+            yield cut.picture.name, (height, width)
 
 
 def _check_start(config: Config, version: ModelVersion) -> None:
