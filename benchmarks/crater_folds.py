@@ -1,21 +1,18 @@
 """Training and searching for the crater benchmarks: datasets once, trainings resumable, times kept."""
 
-import json
-import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from benchmarks import training_runs
 from benchmarks.lunar_regions import Circles
 from mlcore import api
 from mlcore.bodies import get_body
 from mlcore.crater_detector.cutting import GroundCircle, PixelBox, cut_samples, read_elevation
 from mlcore.crater_detector.predict import Searcher
-from mlcore.dataset import Dataset, Sample, write_dataset
-from mlcore.errors import TektiteError
+from mlcore.dataset import Sample, write_dataset
 from mlcore.raster.grid import Grid
 from mlcore.raster.pyramid import Window, ground_edges_m, pixels_of, scale_of
 from mlcore.raster.terrain import hillshade
@@ -81,30 +78,9 @@ def trained(
         The artifact's folder; wall and CPU seconds, resumptions added up.
     """
     run = folder / "run"
-    job = api.TrainJob(str(dataset), str(run), preset="full", overrides=overrides, seed=seed)
-    artifact, times = run / api.ARTIFACT_FOLDER, run / "times.json"
-    if artifact.exists():
-        card = api.read_card(artifact)
-        same_config = all(card.config[name] == value for name, value in overrides.items())
-        if card.dataset_sha256 == Dataset(dataset).manifest.sha256 and same_config and card.seed == seed:
-            return artifact, json.loads(times.read_text())
-    taken = json.loads(times.read_text()) if times.exists() else {"wall_s": 0.0, "cpu_s": 0.0}
-    api.write_job(job, run / "job.json")
-    started = time.monotonic()
-    process = api.start(run / "job.json", run / "log.txt")
-    try:
-        _, status, usage = os.wait4(process.pid, 0)
-    except BaseException:
-        api.end(process)
-        raise
-    taken = {
-        "wall_s": round(taken["wall_s"] + time.monotonic() - started, 1),
-        "cpu_s": round(taken["cpu_s"] + usage.ru_utime + usage.ru_stime, 1),
-    }
-    times.write_text(json.dumps(taken))
-    if status:
-        raise TektiteError(f"The training in {run} ended with status {status}; its log.txt says why.")
-    return artifact, taken
+    return training_runs.trained(
+        api.TrainJob(str(dataset), str(run), preset="full", overrides=overrides, seed=seed)
+    )
 
 
 def search(artifact: Path, raster: Path, grid: Grid, min_diameter_m: float) -> list[api.Detection]:
