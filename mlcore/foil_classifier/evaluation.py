@@ -8,7 +8,7 @@ told apart.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from mlcore.foil_classifier.config import PRESETS
 from mlcore.foil_classifier.data import Pictures, cut_outs_of
-from mlcore.foil_classifier.dataset import BLANK, CRATER, LOOK_ALIKE, FoilDataset, FoilEntry
+from mlcore.foil_classifier.dataset import BLANK, CRATER, CUT_OUT, LOOK_ALIKE, FoilDataset, FoilEntry
 from mlcore.foil_classifier.model import FoilClassifier
 from mlcore.foil_classifier.normalise import normalise
-from mlcore.foil_classifier.pasting import paste
+from mlcore.foil_classifier.pasting import CutOut, of_box, paste
 from mlcore.foil_classifier.probability import logit_of, probability
 from mlcore.foil_classifier.recipe import Recipe
 from mlcore.formats.pictures import Grey
@@ -52,18 +52,18 @@ class Scored:
         pasted: (m,) with one pasted.
         confirmed: Whole pictures of confirmed craters.
         look_alike: Pictures that were taken for craters.
+        control: With blank foil pasted in a crater's outline: whoever sees these sees the pasting.
     """
 
     blank: Floats
     pasted: Floats
     confirmed: Floats
     look_alike: Floats
+    control: Floats
 
     def calibrated(self, slope: float, intercept: float) -> "Scored":
         """With every logit z become slope · z + intercept."""
-        return Scored(
-            *(slope * z + intercept for z in (self.blank, self.pasted, self.confirmed, self.look_alike))
-        )
+        return Scored(*(slope * getattr(self, f.name) + intercept for f in fields(self)))
 
 
 def logits(model: FoilClassifier, pictures: Iterator[Grey] | Sequence[Grey]) -> Floats:
@@ -101,7 +101,27 @@ def pasted_pictures(dataset: FoilDataset, side: str, most: int) -> Iterator[Grey
         side: Whose.
         most: At most so many; else as many as there are blanks.
     """
-    cut_outs, pictures = cut_outs_of(dataset, side), Pictures(dataset)
+    return _pasted(dataset, side, most, cut_outs_of(dataset, side))
+
+
+def control_pictures(dataset: FoilDataset, side: str, most: int) -> Iterator[Grey]:
+    """As pasted_pictures, with foil of other blanks in the outlines instead of craters."""
+    pictures, blanks = Pictures(dataset), _chosen(dataset, BLANK, side, most)
+    found = []
+    for number, entry in enumerate(dataset.of(CUT_OUT, side)):
+        alpha, random = dataset.alpha(entry), np.random.default_rng((SEED, 1, number))
+        large = [blank for blank in blanks if np.all(np.array(blank.shape) >= entry.shape)]
+        if alpha is None or not entry.diameter_px or not large:
+            continue
+        foil = pictures.pixels(large[int(random.integers(len(large)))])
+        top, left = (int(random.integers(n - m + 1)) for n, m in zip(foil.shape, alpha.shape, strict=True))
+        piece = foil[top : top + alpha.shape[0], left : left + alpha.shape[1]]
+        found.append(of_box(piece, alpha, entry.diameter_px, entry.nm_per_px))
+    return _pasted(dataset, side, most, found)
+
+
+def _pasted(dataset: FoilDataset, side: str, most: int, cut_outs: list[CutOut]) -> Iterator[Grey]:
+    pictures = Pictures(dataset)
     if not cut_outs:
         return
     recipe = Recipe(cut_outs, PRESETS["paper"])
@@ -143,10 +163,16 @@ def score_side(
 
     found = []
     for done, pictures in enumerate(
-        (whole(BLANK), pasted_pictures(dataset, side, most), whole(CRATER), whole(LOOK_ALIKE))
+        (
+            whole(BLANK),
+            pasted_pictures(dataset, side, most),
+            whole(CRATER),
+            whole(LOOK_ALIKE),
+            control_pictures(dataset, side, most),
+        )
     ):
         found.append(logits(model, pictures))
-        report((done + 1) / 4.0)
+        report((done + 1) / 5.0)
     return Scored(*found)
 
 
@@ -208,8 +234,8 @@ def metrics(scored: Scored, threshold: float) -> dict[str, Any] | None:
 
     Returns:
         sensitivity (of pasted craters) and specificity with Clopper–Pearson 95 % intervals and counts, auc,
-        the same of confirmed craters and of look-alikes, and curve: a list of {threshold, n_lost, n_craters,
-        lost, n_removed, n_blanks, removed}.
+        the same of confirmed craters, look-alikes and the control, and curve: a list of {threshold, n_lost,
+        n_craters, lost, n_removed, n_blanks, removed}.
     """
     if not len(scored.blank) and not len(scored.pasted) and not len(scored.confirmed):
         return None
@@ -225,6 +251,7 @@ def metrics(scored: Scored, threshold: float) -> dict[str, Any] | None:
         "auc": _auc(scored.pasted, scored.blank),
         "confirmed": _counted("sensitivity", int((scored.confirmed >= at).sum()), len(scored.confirmed)),
         "look_alikes": _counted("specificity", int((scored.look_alike < at).sum()), len(scored.look_alike)),
+        "control": _counted("specificity", int((scored.control < at).sum()), len(scored.control)),
         "curve": curve(scored),
     }
 

@@ -20,7 +20,7 @@ logit_lists = st.lists(st.floats(-12, 12), min_size=20, max_size=60).map(np.arra
 
 
 def scored(blank: np.ndarray, pasted: np.ndarray) -> Scored:
-    return Scored(blank, pasted, NONE, NONE)
+    return Scored(blank, pasted, NONE, NONE, NONE)
 
 
 @given(logit_lists, logit_lists, st.floats(0.5, 1.0))
@@ -63,7 +63,7 @@ def test_a_network_that_is_wrong_way_round_is_not_turned():
 
 def test_the_card_counts_and_gives_intervals():
     blank, pasted = np.array([-3.0] * 48 + [2.0] * 2), np.array([3.0] * 45 + [-2.0] * 5)
-    found = metrics(Scored(blank, pasted, np.array([1.0, -1.0, 1.0]), np.array([-1.0, 1.0])), 0.5)
+    found = metrics(Scored(blank, pasted, np.array([1.0, -1.0, 1.0]), np.array([-1.0, 1.0]), blank), 0.5)
     assert found is not None
     assert (found["sensitivity"], found["specificity"]) == (0.9, 0.96)
     assert found["sensitivity_interval"] == list(clopper_pearson(45, 50))
@@ -71,11 +71,12 @@ def test_the_card_counts_and_gives_intervals():
     assert (found["n_found"], found["n_craters"], found["n_removed"], found["n_blanks"]) == (45, 50, 48, 50)
     assert (found["confirmed"]["n_right"], found["confirmed"]["n"]) == (2, 3)
     assert found["look_alikes"]["specificity"] == 0.5
+    assert (found["control"]["n_right"], found["control"]["n"]) == (48, 50)
 
 
 def test_nothing_to_measure_is_told_as_nothing():
-    assert metrics(Scored(NONE, NONE, NONE, NONE), 0.5) is None
-    only = metrics(Scored(np.zeros(3), NONE, NONE, NONE), 0.7)
+    assert metrics(Scored(NONE, NONE, NONE, NONE, NONE), 0.5) is None
+    only = metrics(Scored(np.zeros(3), NONE, NONE, NONE, NONE), 0.7)
     assert only is not None
     assert (only["sensitivity"], only["specificity"], only["auc"]) == (None, 1.0, None)
     assert only["confirmed"]["sensitivity"] is None
@@ -129,3 +130,25 @@ def test_a_sides_pasted_craters_are_the_same_every_time_and_on_its_own_blanks(fo
     for one in first:
         assert max((one == blank).mean() for blank in blanks) > 0.5
         assert not any((one == blank).all() for blank in blanks)
+
+
+def test_the_control_is_foil_pasted_in_the_same_places_as_the_craters(foil_dataset: Path):
+    dataset = FoilDataset(foil_dataset)
+    craters = list(evaluation.pasted_pictures(dataset, "test", 20))
+    control = list(evaluation.control_pictures(dataset, "test", 20))
+    blanks = [dataset.pixels(entry) for entry in sorted(dataset.of("blank", "test"), key=lambda e: e.pixels)]
+    assert len(control) == len(craters) == 20
+    contrasts = []
+    for blank, crater, foil in zip(blanks, craters, control, strict=True):
+        np.testing.assert_array_equal(foil != blank, (foil != blank) & _near(crater != blank))
+        contrasts.append([float(np.abs(one.astype(float) - blank).mean()) for one in (crater, foil)])
+    crater, foil = np.mean(contrasts, axis=0)
+    assert 0 < foil < crater
+
+
+def _near(changed: np.ndarray) -> np.ndarray:
+    """Within the box of what changed."""
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    box = np.zeros_like(changed)
+    box[max(0, rows[0] - 2) : rows[-1] + 3, max(0, columns[0] - 2) : columns[-1] + 3] = True
+    return box
