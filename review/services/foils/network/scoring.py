@@ -22,6 +22,7 @@ from mlcore import api
 from mlcore.errors import Conflict, InvalidInput
 from review.models import ModelVersion, Picture, Run, RunWindow, ScoreImport, Workflow
 from review.services import room, runs
+from review.services.foils import settings as triage_settings
 from review.services.foils.pictures import IS_SURVEY
 from review.services.foils.rules import rules
 from review.services.foils.stream import giving, score_calibration, stream
@@ -236,6 +237,7 @@ def _job(claim: Claim) -> api.Job:
         artifact_dir=str(artifact_of(run.model_version)),
         windows=[api.PictureWindow(index, keyed) for index, keyed in pictures.items()],
         out_dir=str(folder),
+        threshold=triage_settings.of(rules.workflow_of(run.campaign)).threshold,
     )
 
 
