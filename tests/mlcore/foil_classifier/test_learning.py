@@ -100,6 +100,8 @@ def test_it_learns_to_see_craters_it_has_never_seen(lessons: list[FoilSample], f
         evaluation.score_side(network(one), dataset, "validation", 40) for one in (untrained, first)
     )
     assert sensitivity(after) > max(0.65, sensitivity(before) + 0.1)
+    # Craters and not the seams of pasting: foil pasted in the same outlines scores as blanks do.
+    assert (after.control[:, None] > after.blank).mean() < 0.65
     # And of the simulator's own craters, which nobody pasted.
     craters = evaluation.logits(network(first), [with_crater(5000 + n) for n in range(40)])
     assert (craters[:, None] > after.blank).mean() > 0.85
