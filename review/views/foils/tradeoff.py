@@ -159,16 +159,26 @@ def _known(share: Share) -> str:
 
 
 def _audit(point: Point) -> str:
-    if point.upper is None:
-        return _("No audit reaches up to here: it is drawn for the threshold once that stands.")
-    if not point.n_judged:
+    bound = point.audited
+    if bound is None:
+        return _("There is no audit yet: it is drawn of what a threshold holds back once that stands.")
+    if not bound.n_judged:
         return _("Nobody has judged a picture of the audit from below here, so it tells nothing yet.")
-    words = ngettext(
-        "The audit: at most one crater among all pictures held back (95 %%), from %(judged)s judged ones.",
-        "The audit: at most %(n)s craters among all pictures held back (95 %%), from %(judged)s judged ones.",
-        point.upper,
+    given = {"n": whole(bound.upper), "judged": whole(bound.n_judged), "below": _number(bound.below)}
+    if bound.below == point.threshold:
+        words = ngettext(
+            "The audit: at most one crater among all pictures held back (95 %%), from %(judged)s judged "
+            "ones.",
+            "The audit: at most %(n)s craters among all pictures held back (95 %%), from %(judged)s judged "
+            "ones.",
+            bound.upper,
+        )
+        return words % given
+    words = _(
+        "The audit was drawn for %(below)s: at most %(n)s craters below that (95 %%), from %(judged)s judged "
+        "pictures. What lies above it is audited once this threshold stands."
     )
-    return words % {"n": whole(point.upper), "judged": whole(point.n_judged)}
+    return words % given
 
 
 def _work(found: Tradeoff, point: Point) -> str:

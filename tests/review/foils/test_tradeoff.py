@@ -167,12 +167,13 @@ def test_what_the_audit_tells_holds_for_a_lower_threshold_and_not_for_a_higher(
     craters = list(drawn.filter(picture__score_raw=0.008).values_list("pk", flat=True)[:2])
     drawn.filter(pk__in=craters).update(outcome="candidate")
     found, point = at(triage, 0.01)
-    assert (point.upper, point.n_judged) == (audited.of(triage).upper, 50)
-    lower = found.at(0.005)
+    assert point.audited == tradeoff.Bound(0.01, audited.of(triage).upper, 50)
+    lower = found.at(0.005).audited
     n_low = drawn.filter(picture__score_raw=0.002).count()
     assert (lower.upper, lower.n_judged) == (missed([Stratum(60, n_low, 0)]).upper, n_low)
-    assert found.at(0.02).upper is None
-    assert "drawn for the threshold once that stands" in shown(found, 0.02).step.texts["audit"]
+    assert found.at(0.02).audited == point.audited
+    told = shown(found, 0.02).step.texts["audit"]
+    assert told.startswith(f"The audit was drawn for 0.01: at most {point.audited.upper} craters below that")
 
 
 @given(st.lists(st.floats(0, 1), max_size=20), st.floats(0, 1), st.floats(0, 1))

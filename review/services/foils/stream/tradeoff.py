@@ -52,6 +52,21 @@ class Pace:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """What the audit says of the craters among pictures that are held back.
+
+    Attributes:
+        below: It speaks of scores below this: of the threshold, or of the lower one that it was drawn for.
+        upper: So many at most (95 %).
+        n_judged: Pictures on which that rests.
+    """
+
+    below: float
+    upper: int
+    n_judged: int
+
+
+@dataclass(frozen=True)
 class Point:
     """One threshold.
 
@@ -61,8 +76,7 @@ class Point:
         n_people: Pictures that go to people.
         n_open: Of these, not judged enough yet.
         known: Of each group of known pictures, how many are held back.
-        upper: Craters among the pictures held back, at most (95 %); None where no audit tells.
-        n_judged: Pictures on which that rests.
+        audited: What the audit says; None without one.
     """
 
     threshold: float
@@ -70,8 +84,7 @@ class Point:
     n_people: int
     n_open: int
     known: list[Share]
-    upper: int | None
-    n_judged: int
+    audited: Bound | None
 
 
 @dataclass(frozen=True)
@@ -179,13 +192,12 @@ class _Audit:
         for sample in samples:
             self._samples[sample.stratum].append(sample)
 
-    def below(self, threshold: float) -> tuple[int | None, int]:
-        """Craters at most, and on how many judged pictures that rests."""
-        if threshold > self._drawn_for:
-            return None, 0
-        parts = [self._part(stratum, threshold) for stratum in self._strata if stratum.low < threshold]
+    def below(self, threshold: float) -> Bound:
+        """Craters at most below a threshold, or below its own where that is lower."""
+        reach = min(threshold, self._drawn_for)
+        parts = [self._part(stratum, reach) for stratum in self._strata if stratum.low < reach]
         bound = missed(parts, confidence=audited.CONFIDENCE)
-        return bound.upper, sum(part.sampled for part in parts)
+        return Bound(reach, bound.upper, sum(part.sampled for part in parts))
 
     def _part(self, stratum: AuditStratum, threshold: float) -> Stratum:
         high = min(stratum.high, threshold)
@@ -196,7 +208,6 @@ class _Audit:
 
 def _point(threshold: float, counts: _Counts, known: list[Group], judged: _Audit | None) -> Point:
     n_below, n_finished_below = counts.under(threshold)
-    upper, n_judged = judged.below(threshold) if judged else (None, 0)
     n_people = counts.n_all - n_below
     return Point(
         threshold=threshold,
@@ -204,8 +215,7 @@ def _point(threshold: float, counts: _Counts, known: list[Group], judged: _Audit
         n_people=n_people,
         n_open=max(0, n_people - (counts.n_finished - n_finished_below)),
         known=[group.below(threshold) for group in known],
-        upper=upper,
-        n_judged=n_judged,
+        audited=judged.below(threshold) if judged else None,
     )
 
 
