@@ -1,4 +1,4 @@
-"""What scientists get: candidates in their order, as a page and as a table, and the test set."""
+"""What scientists get: candidates in their order, as a page and as a table, and confirmed craters."""
 
 from collections.abc import Iterator
 from urllib.parse import urlencode
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from annotate.access import LEADS, me, roles_in
 from annotate.models import Campaign
 from review import access
-from review.models import Errand
+from review.models import Errand, Picture
 from review.services.foils import errands
 from review.services.foils.results import candidates, reckoning, tables, test_set
 from review.services.foils.results.candidates import WHICH, Wish
@@ -36,6 +36,9 @@ def results(request: HttpRequest, uid: UUID) -> HttpResponse:
         "n": candidates.count(newest, wish) if newest else 0,
         "n_new": candidates.n_without_estimate(workflow, newest),
         "n_confirmed": test_set.confirmed(campaign).count(),
+        "n_kept_to_test": test_set.confirmed(campaign)
+        .filter(subject__picture__side=Picture.Side.TEST)
+        .count(),
         "lists": WHICH.items(),
         "foils": candidates.foils(workflow),
         "wish": wish,

@@ -1,4 +1,4 @@
-"""What experts find at the microscope: recorded with method and place, never changed; a test set apart."""
+"""What experts find at the microscope: recorded with method and place, never changed."""
 
 import csv
 import io
@@ -187,10 +187,10 @@ def test_a_reader_sees_it_and_keeps_no_result(
     assert client.post(url, form()).status_code == 403
 
 
-# -- The test set -------------------------------------------------------------------------------
+# -- Confirmed craters as a table ---------------------------------------------------------------
 
 
-def test_the_test_set_is_a_table_of_confirmed_craters(
+def test_confirmed_craters_are_a_table_that_says_what_is_kept_to_test(
     foils: Campaign, subject: Subject, expert: Client, lead: User, make_foil_subjects: Callable
 ):
     found(subject, lead, spots=[AT, Spot(10.0, 11.0)])
@@ -202,6 +202,7 @@ def test_the_test_set_is_a_table_of_confirmed_craters(
         ("2", "10.0", ""),
     ]
     assert {row["picture_sha256"] for row in rows} == {subject.picture.sha256}
+    assert {row["side"] for row in rows} == {subject.picture.side}
     assert {(row["method"], row["confirmed_by"], row["synthetic"]) for row in rows} == {
         ("fib_tem", "lead", "true")
     }

@@ -18,8 +18,8 @@ CANDIDATE_COLUMNS = (
 )  # fmt: skip
 TEST_SET_COLUMNS = (
     "picture_uid", "picture", "picture_sha256", "synthetic", "foil", "x_um", "y_um", "nm_per_px", "score",
-    "crater", "crater_x_px", "crater_y_px", "crater_diameter_um", "method", "confirmed_at", "confirmed_by",
-    "note",
+    "side", "crater", "crater_x_px", "crater_y_px", "crater_diameter_um", "method", "confirmed_at",
+    "confirmed_by", "note",
 )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def candidates_csv(reckoning: Reckoning | None, wish: Wish) -> Iterator[str]:
 
 
 def test_set_csv(campaign: Campaign) -> Iterator[str]:
-    """One row for each confirmed crater."""
+    """One row for each confirmed crater, with its picture's side: no network learns from those of "test"."""
     return csv_lines.table(
         TEST_SET_COLUMNS,
         (row for one in test_set.confirmed(campaign).iterator(chunk_size=1000) for row in _craters(one)),
@@ -82,6 +82,7 @@ def _craters(one: Confirmation) -> Iterator[dict[str, object]]:
     for number, place in enumerate(one.places, 1):
         yield {
             **_picture(one.subject.picture),
+            "side": one.subject.picture.side,
             "crater": number,
             "crater_x_px": place["x_px"],
             "crater_y_px": place["y_px"],

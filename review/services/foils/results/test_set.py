@@ -1,7 +1,8 @@
-"""Confirmed craters: a test set apart from everything that anybody learns from.
+"""Confirmed craters: pictures whose latest confirmation says "crater".
 
-Pictures whose latest confirmation says "crater". Whoever freezes pictures to train on leaves them out,
-whatever side their pixels' hash gives them: they say how well people and networks find real craters.
+Those on the test side, by the hash of their pixels, are the foil network's test set: no version is ever
+trained on them, so they say how well it finds real craters. The others join its trainings
+(services/foils/network/material.py), but for those of the audit.
 """
 
 from django.db.models import OuterRef, QuerySet, Subquery
