@@ -45,14 +45,22 @@ class Config:
         scale: Range of factors on the own size where sizes are not drawn; with nm_per_px known on both sides
             the own size is that on the ground.
         aspect: A cut-out is stretched one way and squeezed the other, up to this ratio of the two.
+        fit: Where sizes are drawn, a cut-out need be enlarged at most by the first and shrunk at most by the
+            second of these; where there is none, one of the ten nearest.
         gain: Range of factors on the contrast.
         elastic: Smooth displacements of up to about this share of the radius make other shapes.
         broken_share: Of pasted craters, with parts worn away.
-        residue_share: Of pasted craters, with something bright left inside.
+        worn: Contrast kept there: this share in the mean, with this deviation over the crater, from 0 to 1.
+        residue_share: Of pasted craters, with something bright left inside, a Gaussian spot.
+        residue_off: At most so far from the middle, as a share of the cut-out's radius.
+        residue_width: Range of its widths, likewise.
+        residue_contrast: Range of its brightness, as a share of the ground's.
         blur_share: Of pasted craters, blurred by blur_px.
         blur_px: Range of standard deviations of that blur.
         easy_share: Of the first step, in which the smallest size falls from easy_factor times size_px[0].
         easy_factor: See easy_share.
+        paired: Share of the blank crops, in the first and in the second step, that are the very ground on
+            which the crater beside them in the batch is pasted: what differs is the crater alone.
         hard_share: Of blank crops, from a known look-alike, where there are any.
         crater_share: Of crops with a crater, from a confirmed crater's own picture; reached from 20 of them
             on, and in proportion below, so that a few are not learned by heart.
@@ -85,14 +93,20 @@ class Config:
     size_px: tuple[float, ...] = (6.0, 150.0)
     scale: tuple[float, ...] = (0.7, 1.4)
     aspect: float = 1.8
+    fit: tuple[float, ...] = (2.0, 8.0)
     gain: tuple[float, ...] = (0.5, 1.4)
     elastic: float = 0.2
     broken_share: float = 0.5
+    worn: tuple[float, ...] = (0.7, 0.5)
     residue_share: float = 0.4
+    residue_off: float = 0.27
+    residue_width: tuple[float, ...] = (0.1, 0.3)
+    residue_contrast: tuple[float, ...] = (0.1, 0.7)
     blur_share: float = 0.5
     blur_px: tuple[float, ...] = (0.3, 1.2)
     easy_share: float = 0.3
     easy_factor: float = 4.0
+    paired: tuple[float, ...] = (0.0, 0.0)
     hard_share: float = 0.3
     crater_share: float = 0.2
     mine_every: int = 400
@@ -148,12 +162,13 @@ PRESETS: dict[str, Config] = {
 }
 
 # Of lists: how many entries, where that is fixed.
-_LENGTHS = {"crop_2_px": 2, "size_px": 2, "scale": 2, "gain": 2, "blur_px": 2}
+_RANGES = {"size_px", "scale", "gain", "blur_px", "residue_width", "residue_contrast"}
+_LENGTHS = {**dict.fromkeys([*_RANGES, "crop_2_px", "fit", "worn", "paired"], 2)}
 # These may be 0.
 _FROM_ZERO = {"mine_every", "pool_after", "size_px", "steps_1", "steps_2"}
 _SHARES = {
     "dropout", "broken_share", "residue_share", "blur_share", "easy_share", "hard_share", "crater_share",
-    "mine_share", "sensitivity",
+    "mine_share", "sensitivity", "paired", "residue_off", "worn",
 }  # fmt: skip
 
 
@@ -194,7 +209,7 @@ def _checked(name: str, value: Any, like: Any) -> Any:
     if length and len(value) != length:
         raise InvalidInput(f"{name} is {length} numbers, not {value!r}.")
     numbers = tuple(_number(name, v, whole=isinstance(like[0], int)) for v in value)
-    if name in ("size_px", "scale", "gain", "blur_px") and numbers[0] > numbers[1]:
+    if name in _RANGES and numbers[0] > numbers[1]:
         raise InvalidInput(f"{name} is the lowest and then the highest value, not {value!r}.")
     return numbers
 
@@ -231,12 +246,12 @@ def _check_whole(config: Config) -> None:
             f"Nothing is left of a picture of {SMALLEST_CROP_PX} px after steps of {config.first_stride} px "
             f"and {len(set(config.pool_after))} maxima; take fewer maxima or smaller steps."
         )
-    if (config.size_px[1] > 0 and not config.size_px[0] > 0) or not config.scale[0] > 0:
+    if not min(config.scale[0], config.residue_width[0]) or (config.size_px[1] and not config.size_px[0]):
         raise InvalidInput(
-            "size_px and scale begin above 0; (0, 0) as size_px keeps each cut-out's own size."
+            "size_px, scale and residue_width begin above 0; (0, 0) as size_px keeps each cut-out's own size."
         )
-    if config.aspect < 1 or config.easy_factor < 1 or config.mine_weight < 1:
-        raise InvalidInput("aspect, easy_factor and mine_weight are 1 or more.")
+    if min(config.aspect, config.easy_factor, config.mine_weight, *config.fit) < 1:
+        raise InvalidInput("aspect, easy_factor, mine_weight and fit are 1 or more.")
     for edge in (config.crop_1_px, *config.crop_2_px):
         if edge < SMALLEST_CROP_PX:
             raise InvalidInput(f"A crop of {edge} px is too small; take {SMALLEST_CROP_PX} px or more.")

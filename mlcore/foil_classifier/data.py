@@ -100,6 +100,7 @@ class TrainingCrops:
         wanted_px: tuple[int, int],
         *,
         ease: float = 0.0,
+        paired: float = 0.0,
         blank_weights: NDArray[np.float64] | None = None,
     ) -> tuple[Array, Array]:
         """Crops, drawn at random.
@@ -109,16 +110,22 @@ class TrainingCrops:
             n: How many; every second, from the second on, shows a crater.
             wanted_px: Height and width.
             ease: As Recipe.draw's.
+            paired: The share of crops without a crater that are the ground of the one after them.
             blank_weights: (number of blanks,) how often each is drawn without a crater; sums to 1.
 
         Returns:
             (n, 1, h, w) float32, normalised, and (n,) float32: 1 with a crater, 0 without.
         """
         size = self.crop_px(wanted_px)
-        crops = [
-            self._with_crater(random, size, ease) if number % 2 else self._blank(random, size, blank_weights)
-            for number in range(n)
-        ]
+        crops = list[Grey]()
+        while len(crops) < n:
+            shown, ground = self._with_crater(random, size, ease)
+            is_pair = ground is not None and random.random() < paired
+            crops += [
+                ground if is_pair and ground is not None else self._blank(random, size, blank_weights),
+                shown,
+            ]
+        crops = crops[:n]
         images = np.stack([normalise(_flipped(crop, random)) for crop in crops])[:, None]
         return images, (np.arange(n) % 2).astype(np.float32)
 
@@ -133,11 +140,14 @@ class TrainingCrops:
         )
         return _crop(self.pictures.pixels(self.blanks[int(number)]), random, size)
 
-    def _with_crater(self, random: np.random.Generator, size: tuple[int, int], ease: float) -> Grey:
+    def _with_crater(
+        self, random: np.random.Generator, size: tuple[int, int], ease: float
+    ) -> tuple[Grey, Grey | None]:
+        """A crop with a crater, and the ground on which it was pasted; None where it was not."""
         shown = [entry for entry in self.craters if _is_in_any_crop(entry, size)]
         share = self.config.crater_share * min(1.0, len(shown) / ENOUGH_CRATERS)
         if shown and (self.recipe is None or random.random() < share):
-            return self._crop_around(shown[random.integers(len(shown))], random, size)
+            return self._crop_around(shown[random.integers(len(shown))], random, size), None
         if self.recipe is None:
             raise InvalidInput(
                 f"No confirmed crater can be learned from in crops of {size[1]} × {size[0]} px: mark where "
@@ -147,7 +157,7 @@ class TrainingCrops:
         ground = _crop(self.pictures.pixels(entry), random, size)
         patch, size_px = self.recipe.draw(random, float(min(size)), entry.nm_per_px, ease=ease)
         x, y = (_place(random, edge, OFF_THE_EDGE * size_px) for edge in size[::-1])
-        return paste(ground, patch, x, y, random, grain_of_ground=self.pictures.grain(entry))
+        return paste(ground, patch, x, y, random, grain_of_ground=self.pictures.grain(entry)), ground
 
     def _crop_around(self, entry: FoilEntry, random: np.random.Generator, size: tuple[int, int]) -> Grey:
         """A crop that holds the place marked in a picture, where one is."""

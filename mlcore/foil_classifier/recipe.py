@@ -15,12 +15,6 @@ FIELD = 5
 MOST_OF_A_CROP = 0.9
 # Nor smaller than this: the crater in it would be 4 px, and in less nobody sees one.
 LEAST_PX = 6.0
-# Where sizes are drawn, cut-outs that need not be enlarged or shrunk by more than this go first.
-MOST_ENLARGED, MOST_SHRUNK = 2.0, 8.0
-# Contrast kept where a crater is worn: this in the mean, with this deviation, within 0 and 1.
-WORN_MEAN, WORN_DEVIATION = 0.7, 0.5
-# Residue, as shares of the cut-out's radius (of which the crater's is about two thirds), and its contrast.
-RESIDUE_OFF, RESIDUE_WIDTH, RESIDUE_CONTRAST = 0.27, (0.1, 0.3), (0.1, 0.7)
 
 
 class Recipe:
@@ -84,7 +78,8 @@ class Recipe:
     def _for_size(self, random: np.random.Generator, size_px: float) -> CutOut:
         """One that is about as large; the largest where all are much smaller, and so on."""
         shrinks = self._diameters_px / size_px
-        fit = np.flatnonzero((shrinks > 1.0 / MOST_ENLARGED) & (shrinks < MOST_SHRUNK))
+        enlarged, shrunk = self.config.fit
+        fit = np.flatnonzero((shrinks >= 1.0 / enlarged) & (shrinks <= shrunk))
         if not len(fit):
             fit = np.argsort(np.abs(np.log(shrinks)), kind="stable")[:10]
         return self.cut_outs[int(fit[random.integers(len(fit))])]
@@ -92,15 +87,27 @@ class Recipe:
     def _varied(self, patch: Patch, size_px: float, random: np.random.Generator) -> Patch:
         config, contrast, noise = self.config, patch.contrast, patch.noise
         if random.random() < config.broken_share:
-            kept = WORN_MEAN + WORN_DEVIATION * spread(_field(random), contrast.shape)
+            mean, deviation = config.worn
+            kept = mean + deviation * spread(_field(random), contrast.shape)
             contrast = contrast * np.clip(kept, 0.0, 1.0)
         if random.random() < config.residue_share:
-            contrast = contrast + _residue(contrast.shape, size_px / 2.0, random)
+            contrast = contrast + self._residue(contrast.shape, size_px / 2.0, random)
         if random.random() < config.blur_share:
             contrast = gaussian_filter(contrast, random.uniform(config.blur_px[0], config.blur_px[1]))
             noise = noise / 2.0
         gain = float(random.uniform(config.gain[0], config.gain[1]))
         return Patch(contrast * np.float32(gain), patch.alpha, noise * gain)
+
+    def _residue(self, shape: tuple[int, ...], radius_px: float, random: np.random.Generator) -> Array:
+        """Something bright on the floor: a Gaussian spot of contrast."""
+        config, most = self.config, self.config.residue_off
+        y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+        down, right = random.uniform(-most, most, 2) * radius_px
+        width = random.uniform(config.residue_width[0], config.residue_width[1]) * radius_px
+        off = (y - (shape[0] - 1) / 2.0 - down) ** 2 + (x - (shape[1] - 1) / 2.0 - right) ** 2
+        peak = random.uniform(config.residue_contrast[0], config.residue_contrast[1])
+        spot: Array = (peak * np.exp(-off / width**2)).astype(np.float32)
+        return spot
 
 
 def own_size_px(cut_out: CutOut, nm_per_px: float | None) -> float:
@@ -108,16 +115,6 @@ def own_size_px(cut_out: CutOut, nm_per_px: float | None) -> float:
     if cut_out.nm_per_px and nm_per_px:
         return cut_out.diameter_px * cut_out.nm_per_px / nm_per_px
     return cut_out.diameter_px
-
-
-def _residue(shape: tuple[int, ...], radius_px: float, random: np.random.Generator) -> Array:
-    """Something bright on the floor: a Gaussian spot of contrast."""
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    down, right = random.uniform(-RESIDUE_OFF, RESIDUE_OFF, 2) * radius_px
-    width = random.uniform(*RESIDUE_WIDTH) * radius_px
-    off = (y - (shape[0] - 1) / 2.0 - down) ** 2 + (x - (shape[1] - 1) / 2.0 - right) ** 2
-    spot: Array = (random.uniform(*RESIDUE_CONTRAST) * np.exp(-off / width**2)).astype(np.float32)
-    return spot
 
 
 def _field(random: np.random.Generator) -> Array:

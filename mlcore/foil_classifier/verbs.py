@@ -166,6 +166,7 @@ def _fit(
             config.batch_1 if is_first else config.batch_2,
             (edge, edge) if is_first else (config.crop_2_px[0], config.crop_2_px[1]),
             ease=ease(config, trainer.step),
+            paired=config.paired[0 if is_first else 1],
             blank_weights=mining.weights(trainer.step, generator),
         )
         return losses(model, torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device))

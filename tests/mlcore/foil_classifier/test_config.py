@@ -44,6 +44,9 @@ def test_the_published_recipe_is_what_is_published():
         ({"aspect": 0.5}, "1 or more"),
         ({"size_px": [0.0, 50.0]}, "begin above 0"),
         ({"scale": [0.0, 1.0]}, "begin above 0"),
+        ({"residue_width": [0.0, 1.0]}, "begin above 0"),
+        ({"paired": [0.5, 2.0]}, "from 0 to 1"),
+        ({"fit": [0.5, 2.0]}, "1 or more"),
         ({"pool_after": [0, 1, 2, 3, 4]}, "Nothing is left of a picture of 32 px"),
     ],
 )

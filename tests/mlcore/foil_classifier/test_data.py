@@ -73,6 +73,23 @@ def test_crops_of_a_confirmed_crater_hold_the_marked_place(frozen: Freeze, x: in
     assert (images[1::2].max((1, 2, 3)) > 10).all()
 
 
+@pytest.mark.parametrize("paired", [0.0, 1.0])
+def test_pairs_differ_by_the_crater_alone(frozen: Freeze, paired: float):
+    config = replace(CONFIG, size_px=(12.0, 14.0))
+    crops = TrainingCrops(frozen([*(make_blank(n) for n in range(10)), make_cut_out(1)]), config)
+    images, _ = crops.batch(np.random.default_rng(1), 60, (48, 48), paired=paired)
+    same = [_likeness(blank[0], shown[0]) for blank, shown in zip(images[::2], images[1::2], strict=True)]
+    # The same ground has the same grain; foils alike have not.
+    assert (np.array(same) > 0.7).mean() == paired
+
+
+def _likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """Correlation, however the two are turned and mirrored, with what stands out clipped."""
+    one, other = np.clip(one, -1.5, 1.5), np.clip(other, -1.5, 1.5)
+    turned = [np.rot90(side, n) for side in (one, one.T) for n in range(4)]
+    return max(float(np.corrcoef(way.ravel(), other.ravel())[0, 1]) for way in turned)
+
+
 def test_look_alikes_are_grounds_without_a_crater(frozen: Freeze):
     dataset = frozen([make_blank(1), make_cut_out(1), with_a_dot(LOOK_ALIKE, 20, 20)])
     images, labels = TrainingCrops(dataset, CONFIG).batch(np.random.default_rng(3), 200, (48, 48))
