@@ -174,6 +174,7 @@ def _source(workflow: Workflow) -> dict[str, object]:
         "source": source,
         "source_version": version,
         "source_url": reverse("review:run", args=[source.run.uid]) if source and source.run else "",
+        "is_chosen": threshold.is_chosen(workflow),
         "n_unscored": n_unscored,
         "scoring": scoring.under_way(campaign),
         "current": current,

@@ -296,6 +296,24 @@ def test_the_page_shows_what_the_standing_threshold_removes_and_loses(
     assert {"0.01", "0.5", "1e-06"} <= {step["threshold"] for step in steps}
 
 
+def test_a_threshold_that_nobody_chose_for_these_scores_is_told_of(
+    page: Callable[..., Any],
+    triage: Workflow,
+    scored: Callable[..., list[Picture]],
+    version: ModelVersion,
+):
+    scored(0.5, 0.001)
+    assert "Nobody has chosen 0.01 for scores of version 3" in text_of(page())
+    # The same number again is a choice, and is remembered as one.
+    page(act="set", **threshold_form())
+    assert "Nobody has chosen" not in text_of(page())
+    page(act="set", **threshold_form())
+    [kept] = Workflow.objects.get(pk=triage.pk).settings["threshold_changes"]
+    assert (kept["value"], kept["scores_of"]) == (0.01, str(version.uid))
+    ModelVersion.objects.filter(pk=version.pk).update(uid=uuid4(), number=4)
+    assert "Nobody has chosen 0.01 for scores of version 4" in text_of(page())
+
+
 def test_a_suggestion_is_previewed_and_then_stands(
     page: Callable[..., Any], triage: Workflow, scored: Callable[..., list[Picture]], version: ModelVersion
 ):

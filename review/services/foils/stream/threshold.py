@@ -12,7 +12,7 @@ from mlcore.errors import InvalidInput
 from review.models import Workflow
 from review.services.foils import settings
 from review.services.foils.pictures import IS_SURVEY
-from review.services.foils.stream import audit
+from review.services.foils.stream import audit, giving
 from review.services.foils.stream.stream import RANK
 
 # Scores of networks crowd at 0: each bar is half a factor of ten, the first holds all below.
@@ -126,10 +126,27 @@ def change(
 ) -> settings.TriageSettings:
     """Set the threshold and what belongs to it, and remember who did; `stream.fill` then does the rest."""
     check(threshold)
-    before = settings.of(workflow)
+    before, was_chosen = settings.of(workflow), is_chosen(workflow)
     after = settings.change(workflow=workflow, threshold=threshold, **others)
-    if after.threshold != before.threshold:
-        one = {"value": threshold, "at": datetime.now(UTC).isoformat(timespec="seconds"), "by": str(by)}
+    if after.threshold != before.threshold or not was_chosen:
+        one = {
+            "value": threshold,
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "by": str(by),
+            "scores_of": _scores_of(workflow),
+        }
         workflow.settings[CHANGES] = [*workflow.settings.get(CHANGES, []), one][-KEPT_CHANGES:]
         workflow.save(update_fields=["settings"])
     return after
+
+
+def is_chosen(workflow: Workflow) -> bool:
+    """Whether somebody has let the threshold stand for scores of the version that gave those of now."""
+    changes = workflow.settings.get(CHANGES, [])
+    return bool(changes) and changes[-1].get("scores_of", "") == _scores_of(workflow)
+
+
+def _scores_of(workflow: Workflow) -> str:
+    """Whose scores stand: a version of our network by its uid; "" a file's, or nobody's."""
+    version = giving.version_of(giving.standing(workflow.campaign))
+    return str(version.uid) if version else ""
