@@ -17,6 +17,7 @@ from review.management.commands import load_demo
 from review.models import (
     Classification,
     Confirmation,
+    CutOut,
     Gold,
     Judge,
     Picture,
@@ -30,6 +31,8 @@ from review.models import (
 from review.services import demonstration
 from review.services.foils import demonstration as foil_demonstration
 from review.services.foils.gold.gold_making import Order
+from review.services.foils.network import cut_outs, learning
+from review.services.foils.network.shots import Shots
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +53,8 @@ def small(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(foil_demonstration, "SURVEY", survey)
     monkeypatch.setattr(foil_demonstration, "N_PICTURES", 12)
     monkeypatch.setattr(foil_demonstration, "KNOWN", Order(2, 1, 2, practice=4, seed=1))
+    shots = Shots(survey.foil, seed=9, n_shots=5, n_cut=4, n_blanks=3)
+    monkeypatch.setattr(foil_demonstration, "SHOTS", shots)
     monkeypatch.setattr(foil_demonstration, "ANSWERS", (22, 18, 14))
 
 
@@ -82,7 +87,18 @@ def test_what_an_older_version_ordered_is_not_ordered_again(lead: User, monkeypa
 
 def rows() -> list[int]:
     drawn = (Mark, Visit, Feature, Basemap, Catalogue, User)
-    judged = (Picture, Subject, Gold, RuleVersion, Judge, Showing, Classification, Retirement, Reckoning)
+    judged = (
+        Picture,
+        CutOut,
+        Subject,
+        Gold,
+        RuleVersion,
+        Judge,
+        Showing,
+        Classification,
+        Retirement,
+        Reckoning,
+    )
     return [model.objects.count() for model in (*drawn, *judged, Confirmation)]
 
 
@@ -103,6 +119,28 @@ def test_pictures_of_foils_are_judged_in_part():
     assert reckoning.estimates.exists()
     found = Confirmation.objects.filter(subject__outcome="candidate")
     assert found.exists() and all("Simulated" in one.note for one in found)
+
+
+def test_a_lead_can_train_the_network_at_once(lead: User):
+    campaign = foil_demonstration.load(participant_of(lead))
+    learning.check(campaign)
+    shots, blanks = campaign.pictures.reference(), campaign.pictures.blank()
+    assert (shots.count(), blanks.count()) == (5, 3)
+    assert all(picture.synthetic and "simulated" in picture.foil for picture in [*shots, *blanks])
+    # One is left for the lead to cut out.
+    cut = CutOut.objects.filter(withdrawn_at=None)
+    assert {one.picture for one in cut} < set(shots) and cut.count() == 4
+    assert {one.diameter_px > cut_outs.SMALLEST_PX for one in cut} == {True}
+    # Nobody judges them.
+    assert not Subject.objects.exclude(picture__purpose=Picture.Purpose.SURVEY).exists()
+
+
+def test_a_cut_out_that_the_lead_withdrew_stays_withdrawn(lead: User):
+    by = participant_of(lead)
+    foil_demonstration.load(by)
+    cut_outs.withdraw(CutOut.objects.first(), by=by)
+    foil_demonstration.load(by)
+    assert CutOut.objects.filter(withdrawn_at=None).count() == CutOut.objects.count() - 1 == 3
 
 
 def test_simulated_people_who_were_interrupted_go_on(lead: User, monkeypatch: pytest.MonkeyPatch):

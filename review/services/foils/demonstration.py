@@ -35,6 +35,8 @@ from review.services.foils.gold import gold, gold_making
 from review.services.foils.gold.gold_making import Order
 from review.services.foils.judging import judging
 from review.services.foils.judging.selves import Person
+from review.services.foils.network import shots
+from review.services.foils.network.shots import Shots
 from review.services.foils.results import confirmation, figures, reckoning
 from review.services.foils.rules import rules
 from review.services.foils.spots import Spot
@@ -45,6 +47,8 @@ Answer = Classification.Answer
 SEED = 4
 N_PICTURES = 120
 SURVEY = SurveyParameters(crater_share=0.12, apart_share=0.2, series_share=0.04, places_per_foil=60)
+# The seed is one with which each side of the split has cut-outs.
+SHOTS = Shots(foil=SURVEY.foil, seed=43, n_shots=14, n_cut=12, n_blanks=60)
 AUDIT_SIZE = 10
 KNOWN = Order(craters=10, look_alikes=4, blanks=8, practice=10, seed=SEED)
 # Few people and few pictures: by the usual rule none would be judged enough.
@@ -71,6 +75,7 @@ def load(lead: Participant) -> Campaign:
     campaign = _campaign(lead)
     places = surveying.add_survey(campaign=campaign, parameters=SURVEY, seed=SEED, n=N_PICTURES)
     surveying.add_scores(campaign=campaign, parameters=SURVEY, seed=SEED, known=places, requested_by=lead)
+    shots.add(campaign, SHOTS, lead)
     workflow = rules.workflow_of(campaign)
     _set_up(workflow, lead)
     _make_known(workflow, lead)

@@ -6,16 +6,23 @@ from io import StringIO
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotate.models import Campaign, Participant
 from mlcore.errors import InvalidInput
 from mlcore.simulate.foil_survey import Place, SurveyParameters, take, take_all
-from review.models import ScoreImport
+from review.models import Picture, ScoreImport
 from review.services.foils import pictures
 from review.services.foils.stream import scores
 
 NM_PER_UM = 1000.0
 MOST = 500_000
+# What a piece of foil is called.
+FOILS = {
+    Picture.Purpose.SURVEY: gettext_lazy("simulated foil"),
+    Picture.Purpose.REFERENCE: gettext_lazy("simulated test shot"),
+    Picture.Purpose.BLANK: gettext_lazy("simulated blank foil"),
+}
 
 Progress = Callable[[int, int], None]
 
@@ -52,9 +59,12 @@ def add_survey(
     parameters: SurveyParameters,
     seed: int,
     n: int,
+    purpose: str = Picture.Purpose.SURVEY,
     tell: Progress = lambda n_done, n_all: None,
 ) -> dict[str, Place]:
     """Add the survey's first n places to the campaign; the new ones by name. What is there stays as it is.
+
+    Of another purpose it is no survey, but test shots to cut craters out of, or foil that is blank.
 
     Raises:
         InvalidInput: As check says.
@@ -71,12 +81,13 @@ def add_survey(
             name=name,
             frames=taken.frames,
             where=pictures.Where(
-                foil=_("simulated foil %d") % taken.place.foil,
+                foil=f"{FOILS[purpose]} {taken.place.foil}",
                 x_um=taken.place.x_um,
                 y_um=taken.place.y_um,
                 nm_per_px=parameters.foil.um_per_px * NM_PER_UM,
             ),
             synthetic=True,
+            purpose=purpose,
         )
         added[name] = taken.place
         tell(len(added), len(missing))
