@@ -80,7 +80,8 @@ class OpenVinoEngine:
         request = self._request((images.shape[2], images.shape[3]))
         features = np.empty((len(images), len(self._weights.convolutions[-1].bias)), np.float32)
         for number in range(len(images)):
-            request.infer({0: openvino.Tensor(images[number : number + 1], shared_memory=True)})
+            request.set_input_tensor(openvino.Tensor(images[number : number + 1], shared_memory=True))
+            request.infer(share_outputs=True)
             features[number] = request.get_output_tensor(0).data[0]
         return self._head.logits(features)
 
