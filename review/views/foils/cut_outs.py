@@ -29,9 +29,7 @@ def foil_cut_outs(request: HttpRequest, uid: UUID) -> HttpResponse:
             messages.success(request, _("The cut-out teaches the network again."))
         else:
             cut_outs.withdraw(one, by=me(request))
-            messages.success(
-                request, _("The cut-out is withdrawn; it can be taken back below.")
-            )
+            messages.success(request, _("The cut-out is withdrawn; it can be taken back below."))
         return redirect(request.path)
     page, older = cut_out_list.standing(campaign, before=key_in(request, "before"))
     context = {
@@ -52,9 +50,13 @@ def foil_cut_outs(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 def _named(request: HttpRequest, campaign: int) -> CutOut:
     try:
-        return CutOut.objects.get(uid=UUID(request.POST.get("cut_out", "")), picture__campaign=campaign)
-    except (ValueError, CutOut.DoesNotExist):
-        raise NotFound(_("There is no such cut-out in this campaign; load the page again.")) from None
+        uid = UUID(request.POST.get("cut_out", ""))
+    except ValueError:
+        raise InvalidInput(_("No cut-out was named; load the page again.")) from None
+    cut_out = CutOut.objects.filter(uid=uid, picture__campaign=campaign).first()
+    if cut_out is None:
+        raise NotFound(_("There is no such cut-out in this campaign; load the page again."))
+    return cut_out
 
 
 @require_GET

@@ -424,7 +424,7 @@ def test_nobody_withdraws_by_a_page_of_another_campaign(
     own = create_foil_campaign(name="Own", created_by=participant_of(annotator))
     url = reverse("review:foil_cut_outs", args=[own.uid])
     assert client_of(annotator).post(url, {"cut_out": uid, "step": "withdraw"}).status_code == 404
-    assert client_of(annotator).post(url, {"cut_out": "?"}).status_code == 404
+    assert client_of(annotator).post(url, {"cut_out": "?"}).status_code == 400
     assert CutOut.objects.get().withdrawn_at is None
 
 

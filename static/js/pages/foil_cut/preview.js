@@ -8,6 +8,8 @@ import { boxOf } from "tektite/geo/outline";
 // As trainings look at a crater's surroundings: mlcore/foil_classifier/pasting.py.
 const LEAST_MARGIN_PX = 6;
 const MARGIN = 0.15;
+// A large outline is shown smaller: it is drawn anew with each movement of a point.
+const LARGEST_PX = 480;
 
 export class Preview {
   /**
@@ -29,14 +31,16 @@ export class Preview {
 
   #draw(image, size, points) {
     const box = around(boxOf(points), size);
-    const inside = points.map(({ x, y }) => ({ x: x - box.left, y: y - box.top }));
-    const alpha = alphaOf(inside, box.width, box.height);
-    const crater = greyOf(image, box);
-    paint(this.alone, box, (at) => [crater[at], alpha[at]]);
+    const scale = Math.min(1, LARGEST_PX / Math.max(box.width, box.height));
+    const shown = { width: Math.ceil(scale * box.width), height: Math.ceil(scale * box.height) };
+    const inside = points.map(({ x, y }) => ({ x: scale * (x - box.left), y: scale * (y - box.top) }));
+    const alpha = alphaOf(inside, shown.width, shown.height);
+    const crater = greyOf(image, box, shown);
+    paint(this.alone, shown, (at) => [crater[at], alpha[at]]);
     if (this.blank) {
-      const ground = greyOf(this.blank, middleOf(this.blank, box));
+      const ground = greyOf(this.blank, middleOf(this.blank, box), shown);
       const brighter = mean(ground, () => true) / Math.max(1, mean(crater, (at) => alpha[at] === 0));
-      paint(this.pasted, box, (at) => {
+      paint(this.pasted, shown, (at) => {
         const share = alpha[at] / 255;
         return [share * crater[at] * brighter + (1 - share) * ground[at], 255];
       });
@@ -57,11 +61,11 @@ function middleOf(image, { width, height }) {
   return { left: start(image.naturalWidth, width), top: start(image.naturalHeight, height), width, height };
 }
 
-/** @returns {Uint8ClampedArray} Row by row. */
-function greyOf(image, { left, top, width, height }) {
+/** @returns {Uint8ClampedArray} Of the box, in the size in which it is shown, row by row. */
+function greyOf(image, box, { width, height }) {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, left, top, width, height, 0, 0, width, height);
+  context.drawImage(image, box.left, box.top, box.width, box.height, 0, 0, width, height);
   const { data } = context.getImageData(0, 0, width, height);
   return Uint8ClampedArray.from({ length: width * height }, (_, at) => data[4 * at]);
 }
