@@ -486,7 +486,7 @@ class TestTraining:
         assert [entry.picture_sha256 for entry in folder.of(LOOK_ALIKE, "train")] == [subject.picture.sha256]
         assert second.card["compared_with"]["number"] == 1
         log = "\n".join(e.payload["message"] for e in run.events.filter(kind="log").order_by("pk"))
-        assert "cut-outs 2 + 1 + 1 (train, validation, test)" in log
+        assert "to train + to validate + to test: cut-outs 2 + 1 + 1; confirmed craters 0 + 0 + 0" in log
         assert "look-alikes 1 + 0 + 0" in log
         assert "are synthetic" in log
 
@@ -623,7 +623,7 @@ class TestPages:
     def test_the_page_of_a_training(self, version: ModelVersion, client_of: Callable, lead: User):
         text = self.page(client_of(lead), "run", version.run.uid)
         assert "Training 1 · foil network" in text
-        assert "Pasted craters found, of 500" in text and "Real, confirmed craters found, of 27" in text
+        assert "Pasted craters found, of 500" in text and "Confirmed craters found, of 27" in text
         assert "Blank pictures removed, of 500" in text
         assert "Look-alikes removed" not in text, "there are none to measure on"
         assert "Beside version 7, same test side" in text and "50.0 %" in text

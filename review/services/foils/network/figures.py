@@ -16,7 +16,7 @@ def of(version: ModelVersion) -> dict[str, Score] | None:
 
 
 def rows(version: ModelVersion) -> list[ScoreRow]:
-    """On the test side: the figures, real craters apart, and the current version's beside them."""
+    """On the test side: the figures, confirmed craters apart, and the current version's beside them."""
     figures = figures_of(version)
     if figures is None:
         return []
@@ -38,7 +38,7 @@ def _titles(figures: Mapping[str, Any]) -> dict[str, str]:
     }
     titles = {
         "pasted": _("Pasted craters found, of %(n)s"),
-        "confirmed": _("Real, confirmed craters found, of %(n)s"),
+        "confirmed": _("Confirmed craters found, of %(n)s"),
         "blank": _("Blank pictures removed, of %(n)s"),
         "look_alike": _("Look-alikes removed, of %(n)s"),
     }

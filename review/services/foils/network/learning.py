@@ -70,11 +70,11 @@ def counted(counts: Counts) -> str:
         BLANK: _("blank pictures"),
         LOOK_ALIKE: _("look-alikes"),
     }
-    return "; ".join(
-        f"{title} {' + '.join(str(counts[kind][side]) for side in Picture.Side.values)} "
-        f"({', '.join(Picture.Side.values)})"
-        for kind, title in titles.items()
+    sides = Picture.Side.values
+    listed = "; ".join(
+        f"{title} {' + '.join(str(counts[kind][side]) for side in sides)}" for kind, title in titles.items()
     )
+    return _("to train + to validate + to test: %(counts)s") % {"counts": listed}
 
 
 def most_blanks() -> int:
