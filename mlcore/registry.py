@@ -14,7 +14,8 @@ class System:
 
     Attributes:
         name: Key of SYSTEMS.
-        package: Its folder: `config` (torch-free: PRESETS, Config) and `verbs` (train, evaluate, predict).
+        package: Its folder: `config` (torch-free: PRESETS, Config) and `verbs` (train, evaluate, and
+            predict or score).
     """
 
     name: str
@@ -30,7 +31,7 @@ class System:
         return importlib.import_module(f"{self.package}.config").make_config(preset, overrides)
 
     def verbs(self) -> ModuleType:
-        """The module with train, evaluate and predict. Loads torch: only the subprocess calls this."""
+        """The module with train, evaluate and the others. Loads torch: only the subprocess calls this."""
         return importlib.import_module(f"{self.package}.verbs")
 
 
