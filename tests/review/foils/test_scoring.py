@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
@@ -332,6 +333,33 @@ def test_three_workers_at_once_score_every_picture_once(
     assert (run.state, run.attempt) == ("finished", 1)
     assert raw_scores() == [0.5] * 30
     assert ScoreImport.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_leads_need_not_wait_while_scores_are_given(
+    triage: Workflow,
+    version: ModelVersion,
+    make_scorable: Callable[..., list[Picture]],
+    script: Play,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    make_scorable(0.5, 0.03)
+    script(SCORE)
+    give = giving.give
+
+    def change() -> None:
+        triage_settings.change(workflow=triage, threshold=0.04, audit_size=0)
+        connection.close()
+
+    def give_while_a_lead_sets_the_threshold(*given: object, **named: object) -> int:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(change).result(timeout=60)
+        return give(*given, **named)
+
+    monkeypatch.setattr(giving, "give", give_while_a_lead_sets_the_threshold)
+    assert score_all(version).state == "finished"
+    # And the closing goes by what they have set.
+    assert in_queue(triage) == {"0.tif"}
 
 
 def test_a_killed_search_goes_on_with_the_windows_that_are_open(

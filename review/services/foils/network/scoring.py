@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from annotate.models import Campaign, Participant
 from mlcore import api
 from mlcore.errors import Conflict, InvalidInput
-from review.models import ModelVersion, Picture, Run, RunWindow, ScoreImport, Workflow
+from review.models import ModelVersion, Picture, Run, RunWindow, ScoreImport
 from review.services import room, runs
 from review.services.foils import settings as triage_settings
 from review.services.foils.pictures import IS_SURVEY
@@ -275,8 +275,7 @@ def _progress(run: Run) -> tuple[float, str]:
 def _publish(run: Run) -> dict[str, object]:
     """Give the pictures their scores, and bring calibration, queue and audit into line with them."""
     only_new = bool(run.config.get(ONLY_NEW))
-    # One after the other: whoever gives scores locks the workflow first, then the pictures.
-    workflow = Workflow.objects.select_for_update(no_key=True).get(pk=rules.workflow_of(run.campaign).pk)
+    giving.alone(run.campaign)
     if only_new:
         _check_source(run.campaign, run.model_version)
     one = ScoreImport(campaign=run.campaign, run=run, requested_by=run.requested_by)
@@ -296,7 +295,7 @@ def _publish(run: Run) -> dict[str, object]:
     one.report, one.state = vars(report), ScoreImport.State.DONE
     one.save()
     score_calibration.refresh(run.campaign, is_calibrated=False)
-    n_new = stream.fill(workflow=workflow)
+    n_new = stream.fill(workflow=rules.workflow_of(run.campaign))
     for sentence, names in report.sentences():
         runs.log(run, f"{sentence} {', '.join(names[:LOGGED])}".strip())
     runs.log(run, _("%s pictures are new in the queue.") % f"{n_new:,}")

@@ -7,6 +7,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign
+from annotate.services.locks import wait_until_alone
 from mlcore.errors import InvalidInput
 from review.models import ModelVersion, ScoreImport
 from review.services.foils.pictures import IS_SURVEY
@@ -50,6 +51,15 @@ def name_of(one: ScoreImport) -> str:
     """What people call the source: “version 3 of the foil network”, or the file's name."""
     version = version_of(one)
     return _("version %(n)d of the foil network") % {"n": version.number} if version else one.file_name
+
+
+def alone(campaign: Campaign) -> None:
+    """Until the transaction ends nobody else writes scores of the campaign.
+
+    Not by the workflow's row: leads and judges would wait while hundreds of thousands of rows are written.
+    Whoever writes scores takes this first, and then the workflow's row.
+    """
+    wait_until_alone(f"scores of campaign {campaign.pk}")
 
 
 def begin(cursor: CursorWrapper) -> None:

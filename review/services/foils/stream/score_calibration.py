@@ -60,6 +60,7 @@ def ground(workflow: Workflow) -> Ground:
 @transaction.atomic
 def refresh(campaign: Campaign, *, is_calibrated: bool | None = None) -> bool:
     """Fit anew and give every picture its probability; whether scores are probabilities now."""
+    giving.alone(campaign)
     if scores_are_calibrated(campaign) if is_calibrated is None else is_calibrated:
         _keep(rules.workflow_of(campaign), None)
         return True

@@ -16,11 +16,10 @@ from annotate.services.names import clean_label
 from annotate.services.storage import check_size, file_of, size_of, store
 from mlcore.errors import InvalidInput, TektiteError
 from mlcore.formats.foil_scores import BadScore, ScoreRow, read_scores
-from review.models import Errand, Picture, ScoreImport, Subject, Workflow
+from review.models import Errand, Picture, ScoreImport, Subject
 from review.services.foils.errands import Progress
 from review.services.foils.named_rows import Problem, with_problems
 from review.services.foils.pictures import IS_SURVEY
-from review.services.foils.rules import rules
 from review.services.foils.stream import giving, score_calibration, stream
 from review.services.foils.stream.run_report import RunReport
 
@@ -142,8 +141,7 @@ def read(pk: int) -> bool:
             )
             if one is None:
                 return False
-            # One after the other: whoever gives scores locks the workflow first, then the pictures.
-            Workflow.objects.select_for_update(no_key=True).get(pk=rules.workflow_of(one.campaign).pk)
+            giving.alone(one.campaign)
             with file_of(one.path).open("rb") as stream:
                 report = _apply(one, stream)
             one.report, one.state, kept, one.path = asdict(report), State.DONE, one.path, ""
