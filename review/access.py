@@ -77,7 +77,7 @@ MATRIX: Matrix = {
     "review:foil_retired": {"GET": LEADS, "POST": LEADS},
     "review:foil_simulation": {"GET": LEADS, "POST": LEADS},
     "review:foil_people": {"GET": LEADS, "POST": LEADS},
-    "review:foil_images": {"GET": LEADS},
+    "review:foil_images": {"GET": LEADS, "POST": LEADS},
     "review:foil_cut_outs": {"GET": REVIEWERS, "POST": REVIEWERS},
     "review:foil_cut": {"GET": REVIEWERS},
     "review:foil_cut_out": {"GET": REVIEWERS},

@@ -21,7 +21,9 @@ from review.models import Classification, Gold, Picture, Showing, Subject, Workf
 from review.services.foils import pictures, sample, summary
 from review.services.foils import settings as triage_settings
 from review.services.foils.gold import gold, gold_sources
-from review.services.foils.intake import intake, picture_list, reading
+from review.services.foils.intake import intake, picture_list, purposes, reading
+from review.services.foils.intake.picture_list import Search
+from review.services.foils.network import cut_outs
 from review.services.foils.stream import audit, score_calibration, scores, stream, threshold
 from tests.review.foils.browser import Browser
 from tests.review.foils.files import bring, image, laid, look, noise
@@ -262,6 +264,78 @@ def test_a_campaign_with_nothing_else_waits_for_its_first_picture(
 ):
     bring(foils, {"shot.tif": image(1)}, purpose="reference")
     assert "There are no pictures yet" in client_of(lead).get(reverse("review:home")).content.decode()
+
+
+# -- Changed afterwards --------------------------------------------------------------------------------
+
+
+def purposes_of(campaign: Campaign) -> dict[str, str]:
+    return dict(campaign.pictures.values_list("name", "purpose"))
+
+
+def test_a_batch_brought_in_for_the_wrong_thing_is_put_right(foils: Campaign, triage: Workflow):
+    bring(foils, {"shot-1.tif": image(1), "shot-2.tif": image(2), "foil.tif": image(3)})
+    Picture.objects.update(score_raw=0.5, score=0.5)
+    changed = purposes.change(campaign=foils, search=Search(words="shot"), purpose="reference")
+    assert (changed.n, changed.n_staying) == (2, 0)
+    assert purposes_of(foils) == {"shot-1.tif": "reference", "shot-2.tif": "reference", "foil.tif": "survey"}
+    assert [subject.picture.name for subject in triage.subjects.all()] == ["foil.tif"]
+    assert Picture.objects.filter(score_raw=0.5).count() == 1
+    assert picture_list.figures(foils)["reference"] == 2
+    changed = purposes.change(campaign=foils, search=Search(purpose="reference"), purpose="survey")
+    assert (changed.n, triage.subjects.count()) == (2, 3)
+
+
+def test_what_was_shown_or_cut_stays_what_it_was(
+    foils: Campaign, triage: Workflow, visitor: Browser, lead: User
+):
+    bring(foils, {"a.tif": image(1)})
+    visitor.next()
+    bring(foils, {"b.tif": image(2)})
+    bring(foils, {"c.tif": image(3)}, purpose="reference")
+    square = [[5, 5], [25, 5], [25, 25], [5, 25]]
+    shot = Picture.objects.get(name="c.tif")
+    cut = cut_outs.cut(uid=uuid4(), picture=shot, polygon=square, by=participant_of(lead))
+    changed = purposes.change(campaign=foils, search=Search(words=".tif"), purpose="blank")
+    assert (changed.n, changed.n_staying) == (1, 2)
+    assert purposes_of(foils) == {"a.tif": "survey", "b.tif": "blank", "c.tif": "reference"}
+    assert asked_about() == {Purpose.SURVEY}
+    cut_outs.withdraw(cut, by=participant_of(lead))
+    assert purposes.change(campaign=foils, search=Search(words="c"), purpose="blank").n == 1
+
+
+def test_known_pictures_are_not_among_those_found(
+    foils: Campaign, triage: Workflow, make_gold: Callable[..., list[Gold]]
+):
+    make_gold(1)
+    changed = purposes.change(campaign=foils, search=Search(words="foil"), purpose="blank")
+    assert (changed.n, changed.n_staying, asked_about()) == (0, 0, {Purpose.SURVEY})
+
+
+def test_not_everything_is_changed_at_once(foils: Campaign, monkeypatch: pytest.MonkeyPatch):
+    keep(foils, [("survey", None)] * 3)
+    monkeypatch.setattr(purposes, "MOST_AT_ONCE", 2)
+    for search, purpose, words in (
+        (Search(), "blank", "Search for a name"),
+        (Search(words="tif"), "fun", "nothing is called"),
+        (Search(words="tif"), "blank", "More than 2 pictures"),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            purposes.change(campaign=foils, search=search, purpose=purpose)
+    assert set(purposes_of(foils).values()) == {"survey"}
+
+
+def test_leads_change_it_on_the_images_page(
+    client_of: Callable[[User | None], Client], lead: User, foils: Campaign
+):
+    bring(foils, {"shot.tif": image(1)})
+    browser, url = client_of(lead), reverse("review:foil_images", args=[foils.uid])
+    assert "Change what all pictures" not in browser.get(url).content.decode()
+    assert "Change what all pictures" in browser.get(url, {"q": "shot"}).content.decode()
+    page = browser.post(url, {"q": "shot", "to": "reference"}, follow=True).content.decode()
+    assert "1 picture is reference now." in page
+    page = browser.post(url, {"to": "survey"}, follow=True).content.decode()
+    assert "Search for a name" in page
 
 
 # -- The images page ----------------------------------------------------------------------------------

@@ -29,32 +29,45 @@ def brought(campaign: Campaign) -> QuerySet[Picture]:
     return campaign.pictures.filter(~Exists(known))
 
 
+@dataclass(frozen=True)
+class Search:
+    """Which pictures are looked for.
+
+    Attributes:
+        words: In a name or foil; all where empty.
+        foil: Exactly; all where empty.
+        purpose: Of Picture.Purpose; all where empty.
+    """
+
+    words: str = ""
+    foil: str = ""
+    purpose: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.words or self.foil or self.purpose)
+
+    def of(self, campaign: Campaign) -> QuerySet[Picture]:
+        """All that it finds."""
+        found = brought(campaign)
+        if self.words:
+            found = found.filter(Q(name__icontains=self.words) | Q(foil__icontains=self.words))
+        if self.foil:
+            found = found.filter(foil=self.foil)
+        return found.filter(purpose=self.purpose) if self.purpose else found
+
+
 def page_of(
-    campaign: Campaign,
-    *,
-    words: str = "",
-    foil: str = "",
-    purpose: str = "",
-    before: int | None = None,
-    after: int | None = None,
+    campaign: Campaign, search: Search, *, before: int | None = None, after: int | None = None
 ) -> Page:
     """A page by key, so that the thousandth costs what the first does.
 
     Args:
         campaign: Whose pictures.
-        words: In a name or foil; all where empty.
-        foil: Exactly; all where empty.
-        purpose: Of Picture.Purpose; all where empty.
+        search: Which of them.
         before: Pictures that came before that of this key.
         after: Those that came after it.
     """
-    found = brought(campaign).annotate(n_frames=Count("frames"))
-    if words:
-        found = found.filter(Q(name__icontains=words) | Q(foil__icontains=words))
-    if foil:
-        found = found.filter(foil=foil)
-    if purpose:
-        found = found.filter(purpose=purpose)
+    found = search.of(campaign).annotate(n_frames=Count("frames"))
     if after is not None:
         pictures = list(reversed(found.filter(pk__gt=after).order_by("pk")[: PER_PAGE + 1]))
         has_newer, pictures = len(pictures) > PER_PAGE, pictures[-PER_PAGE:]
@@ -77,8 +90,7 @@ def figures(campaign: Campaign) -> dict[str, int]:
 
     Counting hundreds of thousands takes a second, and whoever turns pages would wait for it each time.
     """
-    newest = campaign.pictures.order_by("-pk").values_list("pk", flat=True).first()
-    key = f"foil-figures:{campaign.uid}:{newest}"
+    key = _key(campaign)
     with contextlib.suppress(RedisError):
         if kept := cache.get(key):
             return kept
@@ -86,6 +98,17 @@ def figures(campaign: Campaign) -> dict[str, int]:
     with contextlib.suppress(RedisError):
         cache.set(key, found, timeout=KEPT_S)
     return found
+
+
+def forget_figures(campaign: Campaign) -> None:
+    """Have them counted anew: pictures are for something else now."""
+    with contextlib.suppress(RedisError):
+        cache.delete(_key(campaign))
+
+
+def _key(campaign: Campaign) -> str:
+    newest = campaign.pictures.order_by("-pk").values_list("pk", flat=True).first()
+    return f"foil-figures:{campaign.uid}:{newest}"
 
 
 def _counted(campaign: Campaign) -> dict[str, int]:

@@ -170,6 +170,15 @@ def check_settings(pattern: str, pages: str, nm_per_px: float | None, purpose: s
     check_place(Place(nm_per_px=nm_per_px))
     if pages not in PictureImport.Pages.values:
         raise InvalidInput(_("The pages of a stack are either one place in focus, or pictures each."))
+    check_purpose(purpose)
+
+
+def check_purpose(purpose: str) -> None:
+    """Refuse what pictures cannot be for.
+
+    Raises:
+        InvalidInput: The sentence says what they can be for.
+    """
     if purpose not in Picture.Purpose.values:
         raise InvalidInput(
             _("Pictures are for the survey, for reference or blank; nothing is called “%(purpose)s”.")
