@@ -19,14 +19,14 @@ from annotate.services.locks import alone_until_commit
 from mlcore.errors import TektiteError
 from review.models import Run, RunWindow
 from review.services import jobs, prediction, room, runs, windows
-from review.services.foils.network import scoring
+from review.services.foils.network import picture_windows
 from review.services.search import Found, Search
 
 logger = logging.getLogger(__name__)
 
 SEARCHES: dict[str, Search] = {
     "crater_detector": prediction.SEARCH,
-    "foil_classifier": scoring.SEARCH,
+    "foil_classifier": picture_windows.SEARCH,
 }
 
 # A batch begins small, to learn how long a window takes here, and then aims at a minute.

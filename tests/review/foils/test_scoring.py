@@ -17,7 +17,7 @@ from mlcore.errors import Conflict, InvalidInput
 from review.models import Gold, ModelVersion, Picture, Run, RunWindow, ScoreImport, Workflow
 from review.services import jobs, reaper, runs, searching, windows
 from review.services.foils import settings as triage_settings
-from review.services.foils.network import scoring
+from review.services.foils.network import picture_windows, scoring
 from review.services.foils.stream import giving, score_calibration, scores, stream
 from tests.review.conftest import Play
 
@@ -43,7 +43,7 @@ tell(kind='done', result={})
 
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "WINDOW_PICTURES", 3)
+    monkeypatch.setattr(picture_windows, "WINDOW_PICTURES", 3)
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_windows_are_ranges_of_keys_planned_in_one_statement(
         (2, {"first": some[6].pk, "last": some[6].pk, "pictures": 1}),
     ]
     claim = windows.take(runs.claim(run.pk, "one"), "one", 3)
-    job = scoring.SEARCH.job(claim)
+    job = picture_windows.SEARCH.job(claim)
     assert [len(window.pictures) for window in job.windows] == [3, 3, 1]
 
 

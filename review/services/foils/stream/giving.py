@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from annotate.models import Campaign
 from annotate.services.locks import wait_until_alone
-from mlcore.errors import InvalidInput
+from mlcore.errors import Conflict, InvalidInput
 from review.models import ModelVersion, ScoreImport
 from review.services.foils.pictures import IS_SURVEY
 
@@ -51,6 +51,22 @@ def name_of(one: ScoreImport) -> str:
     """What people call the source: “version 3 of the foil network”, or the file's name."""
     version = version_of(one)
     return _("version %(n)d of the foil network") % {"n": version.number} if version else one.file_name
+
+
+def check_same_version(campaign: Campaign, version: ModelVersion) -> None:
+    """Only beside scores of this version may others of it be put."""
+    source = standing(campaign)
+    if source is not None and version_of(source) == version:
+        return
+    here = _("none") if source is None else name_of(source)
+    raise Conflict(
+        _(
+            "The scores that stand are of another source (%(source)s), and one threshold cannot serve two. "
+            "Score all pictures with version %(n)d instead."
+        )
+        % {"source": here, "n": version.number},
+        code="mixed_scores",
+    )
 
 
 def alone(campaign: Campaign) -> None:
