@@ -55,6 +55,7 @@ def network(request: HttpRequest, uid: UUID) -> HttpResponse:
     }
     if leads:
         context |= _what_can_start(campaign, current, material)
+        context["starts"] = [(version, learning.obstacle_of(version)) for version in versions]
     return render(request, "review/foils/network.html", context)
 
 
@@ -87,7 +88,7 @@ def _what_can_start(
 ) -> dict[str, object]:
     return {
         "presets": get_system(learning.SYSTEM).presets,
-        "obstacle": training.obstacle(campaign=campaign, system=learning.SYSTEM),
+        "obstacle": training.obstacle(campaign=campaign, system=learning.SYSTEM, gathered=material),
         "under_way": scoring.under_way(campaign),
         "n_unscored": scoring.unscored(campaign) if current else 0,
         "n_survey": campaign.pictures.survey().count(),

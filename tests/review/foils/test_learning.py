@@ -411,12 +411,14 @@ class TestWhatKeepsItFromBeginning:
         assert large.picture.name in sentence and "92 × 62 px" in sentence and "64 × 48 px" in sentence
 
     def test_weights_of_another_layout(
-        self, foils: Campaign, enough: None, script: Play, media: Path, lead: User
+        self, foils: Campaign, enough: None, script: Play, client_of: Callable, lead: User
     ):
         version = make_version(foils, script, channels=[4, 8], pool_after=[1])
         with pytest.raises(InvalidInput, match="of another layout"):
             training.request_training(campaign=foils, system=SYSTEM, requested_by=None, start_from=version)
         assert not Run.objects.active().exists()
+        text = client_of(lead).get(reverse("review:foil_network", args=[foils.uid])).content.decode()
+        assert f'<option value="{version.uid}" disabled title="The weights to continue from' in text
 
     def test_burnt_in_scale_bars_are_seen_before_the_first_step_and_remembered(
         self, foils: Campaign, enough: None, script: Play
@@ -444,6 +446,21 @@ class TestWhatKeepsItFromBeginning:
         assert self.obstacle(foils) == run.error
         Picture.objects.filter(name__startswith="bar-").delete()
         assert self.obstacle(foils) == ""
+
+    def test_ranges_of_16_bits_that_clip(self, foils: Campaign, enough: None, lead: User):
+        random = np.random.default_rng(6)
+        for number in range(8):
+            grey = np.clip(random.normal(60_000, 9_000, (64, 64)), 0, 65_535).astype(np.uint16)
+            pictures.add_picture(
+                campaign=foils,
+                name=f"clip-{number}.tif",
+                frames=[grey],
+                where=pictures.Where(),
+                purpose="blank",
+            )
+        with pytest.raises(InvalidInput, match="of its 16-bit pixels are at an end of the range"):
+            inspecting.inspect(material.gather(foils))
+        assert "16-bit" in self.obstacle(foils)
 
     def test_what_was_fine_is_not_looked_at_again(
         self, foils: Campaign, enough: None, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,7 @@
 """How the foil network is taught: what keeps a training from beginning, and what a new version does first."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from math import ceil, floor
 
 from django.utils.translation import gettext as _
@@ -8,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from annotate.models import Campaign, Participant
 from mlcore import api
+from mlcore.artifact import ModelCard
 from mlcore.errors import InvalidInput
 from mlcore.foil_classifier import checks
 from mlcore.foil_classifier.config import PRESETS, Config
@@ -20,16 +22,22 @@ from review.services.versions import artifact_of
 
 SYSTEM = scoring.SYSTEM
 TITLE = gettext_lazy("foil network")
+# A version's row says more than mlcore's card: what the site has measured beside it.
+CARD_FIELDS = {field.name for field in fields(ModelCard)}
 
 
-def check(campaign: Campaign) -> None:
+def check(campaign: Campaign, *, gathered: Material | None = None) -> None:
     """Refuse where there would be nothing to learn from, by rows alone; pixels are looked at when frozen.
+
+    Args:
+        campaign: Whose people teach.
+        gathered: What material.gather said of it, where the caller has asked already.
 
     Raises:
         InvalidInput: No blank foil, no more than one crater, cut-outs larger than the blanks, or pictures of
             which a training before has found that they carry scale bars or clip.
     """
-    material = gather(campaign)
+    material = gathered or gather(campaign)
     if refusal := _of_rows(material) or inspecting.known_refusal(material):
         raise InvalidInput(refusal, code="cannot_learn")
 
@@ -60,6 +68,15 @@ def _sizes(material: Material) -> Iterator[tuple[str, tuple[int, int]]]:
 def _check_start(config: Config, version: ModelVersion) -> None:
     if refusal := checks.other_weights(api.read_card(artifact_of(version)), config):
         raise InvalidInput(refusal, code="other_layout")
+
+
+def obstacle_of(version: ModelVersion) -> str:
+    """Why no preset can continue from a version, by what its row says of it; empty where each can."""
+    card = {name: value for name, value in version.card.items() if name in CARD_FIELDS}
+    try:
+        return checks.other_weights(ModelCard.from_json(card), PRESETS["quick"]) or ""
+    except InvalidInput as refusal:
+        return refusal.message
 
 
 def counted(counts: Counts) -> str:

@@ -29,6 +29,10 @@ from review.services.foils.rules import rules
 _NOT_A_WORD = ("pasted", "scene", "blank", "confirmation")
 PEOPLE, LEAD, MICROSCOPE = "rejected by people", "a lead's word", "found at the microscope"
 BLANK_FOIL, REFERENCE = "blank foil", "reference picture"
+# Of pictures; there may be tens of thousands, and a page waits for them.
+_NEEDED = (
+    "name", "sha256", "side", "width_px", "height_px", "nm_per_px", "score_raw", "synthetic", "created_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ def gather(campaign: Campaign) -> Material:
 
 
 def _brought_in(campaign: Campaign) -> Iterator[Item]:
-    for picture in Picture.objects.blank().filter(campaign=campaign):
+    for picture in Picture.objects.blank().filter(campaign=campaign).only(*_NEEDED):
         yield Item(BLANK, picture, BLANK_FOIL, picture.created_at)
 
 
@@ -160,6 +164,7 @@ def _rejected(workflow: Workflow) -> Iterator[Item]:
             picture__purpose=Picture.Purpose.SURVEY,
         )
         .select_related("picture")
+        .only("retired_at", "created_at", *(f"picture__{name}" for name in _NEEDED))
         .annotate(tally=Subquery(last.values("tally")[:1]))
     )
     now = settings.of(workflow).threshold
