@@ -203,8 +203,8 @@ def _decoding(paths: list[Path], lanes: int, seconds: float) -> dict[str, float]
 
 
 def _network_alone(engine: Engine, path: Path, seconds: float) -> dict[str, float]:
-    image = normalise(_grey(path))[None, None]
-    return _side_by_side(engine.lanes, lambda n: engine.logits(image), seconds)
+    picture = _grey(path)
+    return _side_by_side(engine.lanes, lambda n: engine.logits([picture]), seconds)
 
 
 def _others(
@@ -224,10 +224,10 @@ def _others(
 
 def _difference(artifact: Path, card: ModelCard, paths: list[Path]) -> float:
     """The most by which logits of two engines in float32 differ."""
-    images = [normalise(_grey(path))[None, None] for path in paths]
+    pictures = [_grey(path) for path in paths]
     said = [
-        [float(choose(artifact, card, device=CPU, engine=name, precision=FLOAT32).engine.logits(image)[0])
-         for image in images]
+        [float(choose(artifact, card, device=CPU, engine=name, precision=FLOAT32).engine.logits([picture])[0])
+         for picture in pictures]
         for name in ENGINES if load(name)
     ]  # fmt: skip
     return float(np.ptp(np.array(said), axis=0).max())
@@ -267,7 +267,7 @@ def _gpu(artifact: Path, card: ModelCard, paths: list[Path], seconds: float) -> 
     if not any(module.precisions(CUDA) for module in map(load, ENGINES) if module):
         return None
     engine = choose(artifact, card, device=CUDA).engine
-    alone = np.repeat(normalise(_grey(paths[0]))[None, None], engine.batch, axis=0)
+    alone = [_grey(paths[0])] * engine.batch
     return {
         "engine": _told(engine),
         "cores": cores(),

@@ -1,6 +1,6 @@
 """Pictures through a network: files in, calibrated probabilities out, in the order of the files.
 
-Each lane is a thread that reads, decodes and normalises a few files and asks the engine; while one waits for
+Each lane is a thread that reads and decodes a few files and asks the engine; while one waits for
 the engine the other decodes. Of a hundred thousand files no more than a few dozen are open to the lanes at a
 time. A file that cannot be read costs nothing but its own score.
 """
@@ -13,11 +13,9 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlcore.errors import InvalidInput
 from mlcore.foil_classifier.engines.engine import Engine
-from mlcore.foil_classifier.normalise import normalise
 from mlcore.formats.pictures import Grey, read_pictures
 
 # A larger picture's maps would take gigabytes in each lane.
@@ -28,7 +26,8 @@ FILES_AT_A_TIME = 16
 # Each lane has one piece of work at hand and one to follow.
 PIECES_PER_LANE = 2
 
-Array = NDArray[np.float32]
+# Size and depth.
+_Kind = tuple[tuple[int, ...], str]
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def _score(paths: Sequence[Path], engine: Engine) -> list[Scored]:
     for number, path in enumerate(paths):
         try:
             for grey in read_grey(path):
-                for owner, logit in waiting.add(number, normalise(grey)):
+                for owner, logit in waiting.add(number, grey):
                     best[owner] = max(logit, best.get(owner, -np.inf))
         except InvalidInput as error:
             why[number] = error.message
@@ -113,7 +112,7 @@ def _score(paths: Sequence[Path], engine: Engine) -> list[Scored]:
 
 
 class _Waiting:
-    """Pictures that wait until enough of one size are together for the engine.
+    """Pictures that wait until enough of one size and depth are together for the engine.
 
     Args:
         engine: To be asked.
@@ -121,27 +120,27 @@ class _Waiting:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._of_size: dict[tuple[int, ...], list[tuple[int, Array]]] = {}
+        self._alike: dict[_Kind, list[tuple[int, Grey]]] = {}
         self._pixels = 0
 
-    def add(self, owner: int, image: Array) -> Iterator[tuple[int, float]]:
+    def add(self, owner: int, picture: Grey) -> Iterator[tuple[int, float]]:
         """Let one more wait; owners and logits of those that need not wait longer."""
-        group = self._of_size.setdefault(image.shape, [])
-        group.append((owner, image))
-        self._pixels += image.size
+        kind = (picture.shape, picture.dtype.name)
+        group = self._alike.setdefault(kind, [])
+        group.append((owner, picture))
+        self._pixels += picture.size
         if len(group) >= self._engine.batch:
-            yield from self._asked(image.shape)
+            yield from self._asked(kind)
         elif self._pixels >= MOST_WAITING_PIXELS:
             yield from self.rest()
 
     def rest(self) -> Iterator[tuple[int, float]]:
         """Owners and logits of all that wait."""
-        for shape in list(self._of_size):
-            yield from self._asked(shape)
+        for kind in list(self._alike):
+            yield from self._asked(kind)
 
-    def _asked(self, shape: tuple[int, ...]) -> Iterator[tuple[int, float]]:
-        group = self._of_size.pop(shape)
-        self._pixels -= sum(image.size for _, image in group)
-        images = group[0][1][None] if len(group) == 1 else np.stack([image for _, image in group])
-        logits = self._engine.logits(images[:, None])
+    def _asked(self, kind: _Kind) -> Iterator[tuple[int, float]]:
+        group = self._alike.pop(kind)
+        self._pixels -= sum(picture.size for _, picture in group)
+        logits = self._engine.logits([picture for _, picture in group])
         yield from ((owner, float(logit)) for (owner, _), logit in zip(group, logits, strict=True))

@@ -20,8 +20,8 @@ from mlcore import durable
 from mlcore.artifact import WEIGHTS_FILE, ModelCard
 from mlcore.foil_classifier.engines.engine import Engine
 from mlcore.foil_classifier.engines.fixed_images import FILE, fixed_images
-from mlcore.foil_classifier.normalise import normalise
 from mlcore.foil_classifier.probability import logit_of, probability
+from mlcore.formats.pictures import Grey
 
 KEPT_FILE = "engines.json"
 
@@ -78,8 +78,7 @@ def agreement(artifact: Path, short: Engine, exact: Engine) -> Agreement:
         with suppress(TypeError):
             return Agreement(**kept[name])
     images = fixed_images(artifact)
-    normalised = [normalise(picture)[None, None] for picture in images.pictures]
-    found = Agreement(_said(exact, normalised), _said(short, normalised), images.origin)
+    found = Agreement(_said(exact, images.pictures), _said(short, images.pictures), images.origin)
     # A folder that cannot be written costs the next one the seconds again, and nothing else.
     with suppress(OSError):
         text = json.dumps({**_kept(artifact), name: asdict(found)}, indent=1)
@@ -87,8 +86,8 @@ def agreement(artifact: Path, short: Engine, exact: Engine) -> Agreement:
     return found
 
 
-def _said(engine: Engine, images: Sequence[NDArray[np.float32]]) -> list[float]:
-    return [float(engine.logits(image)[0]) for image in images]
+def _said(engine: Engine, pictures: Sequence[Grey]) -> list[float]:
+    return [float(engine.logits([picture])[0]) for picture in pictures]
 
 
 def _kept(artifact: Path) -> dict[str, dict[str, Any]]:

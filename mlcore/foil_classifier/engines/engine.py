@@ -1,6 +1,7 @@
 """What scoring asks of an engine, and what choosing asks of a kind of engine."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -8,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore.foil_classifier.config import Config
+from mlcore.foil_classifier.normalise import normalise
+from mlcore.formats.pictures import Grey
 
 FLOAT32, BFLOAT16 = "float32", "bfloat16"
 CPU, CUDA = "cpu", "cuda"
@@ -30,8 +33,8 @@ class Engine(Protocol):
     lanes: int
     batch: int
 
-    def logits(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n, 1, H, W) normalised images → (n,) raw logits; any thread may ask at any time."""
+    def logits(self, pictures: Sequence[Grey]) -> NDArray[np.float64]:
+        """Pictures of one size and depth → (n,) raw logits; any thread may ask at any time."""
 
 
 class EngineModule(Protocol):
@@ -42,6 +45,13 @@ class EngineModule(Protocol):
 
     def make(self, artifact: Path, config: Config, *, device: str, precision: str, lanes: int) -> Engine:
         """An engine with an artifact's weights; precision is one of those that precisions names."""
+
+
+def together(pictures: Sequence[Grey]) -> NDArray[np.float32]:
+    """(n, 1, H, W): what the network sees of pictures of one size."""
+    if len(pictures) == 1:
+        return normalise(pictures[0])[None, None]
+    return np.stack([normalise(picture) for picture in pictures])[:, None]
 
 
 def cores() -> int:

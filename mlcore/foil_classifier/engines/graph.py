@@ -9,7 +9,7 @@ numbers in the same order in memory. Put so, the first layer takes 0.4 ms instea
 2.8 ms instead of 3.1 (OpenVINO, bfloat16, 384 × 512 px, one core of an AMD EPYC of 2022), to the same result.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -19,9 +19,12 @@ from onnx import TensorProto, helper, numpy_helper
 from mlcore.foil_classifier.engines.weights import Array, Layer, Weights
 
 IMAGES, FEATURES = "images", "features"
+GREY, MEAN, SCALE = "grey", "mean", "scale"
 OPSET, IR_VERSION = 17, 8
 # Of a block's maps: as many as a vector of 512 bits holds numbers.
 LANES = 16
+
+Depth = Literal["uint8", "uint16"]
 
 
 def block_px(weights: Weights) -> int:
@@ -29,15 +32,21 @@ def block_px(weights: Weights) -> int:
     return weights.config.first_stride * _columns(weights)
 
 
-def onnx_bytes(weights: Weights, *, is_blocked: bool = False) -> bytes:
-    """The graph of the convolutions: float32 images (n, 1, H, W), normalised, to float32 features (n, C).
+def onnx_bytes(weights: Weights, *, is_blocked: bool = False, depth: Depth | None = None) -> bytes:
+    """The graph of the convolutions, to float32 features (n, C).
 
     Args:
         weights: Of the network, whose head is a Head.
         is_blocked: With the first convolution over blocks; then W is a multiple of block_px(weights).
+        depth: None: from IMAGES, float32 (n, 1, H, W), normalised. Otherwise from GREY, pictures of this
+            depth in the same shape, with MEAN and SCALE, float32 (n, 1, 1, 1), of normalise.moments: one pass
+            over a quarter of the memory where it would be four over all.
     """
     graph = _Graph()
     x = IMAGES
+    if depth is not None:
+        x = graph.add("Cast", GREY, to=TensorProto.FLOAT)
+        x = graph.add("Mul", graph.add("Sub", x, MEAN), SCALE)
     for number, layer in enumerate(weights.convolutions):
         if number == 0 and is_blocked:
             x = _first_over_blocks(graph, weights, x)
@@ -49,7 +58,7 @@ def onnx_bytes(weights: Weights, *, is_blocked: bool = False) -> bytes:
         if number in weights.config.pool_after:
             x = graph.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
     graph.add("Flatten", graph.add("GlobalMaxPool", x), axis=1, output=FEATURES)
-    return graph.written(len(weights.convolutions[-1].bias))
+    return graph.written(depth, len(weights.convolutions[-1].bias))
 
 
 def _columns(weights: Weights) -> int:
@@ -121,11 +130,16 @@ class _Graph:
         kernel, bias = self.constant(layer.kernel), self.constant(layer.bias)
         return self.add("Conv", x, kernel, bias, strides=strides, pads=pads)
 
-    def written(self, channels: int) -> bytes:
+    def written(self, depth: Depth | None, channels: int) -> bytes:
         """The whole as a file's content, checked."""
-        images = helper.make_tensor_value_info(IMAGES, TensorProto.FLOAT, ["n", 1, "height", "width"])
+        size, one = ["n", 1, "height", "width"], ["n", 1, 1, 1]
+        given: list[tuple[str, int, list[Any]]] = [(IMAGES, TensorProto.FLOAT, size)]
+        if depth is not None:
+            kind = helper.np_dtype_to_tensor_dtype(np.dtype(depth))
+            given = [(GREY, kind, size), (MEAN, TensorProto.FLOAT, one), (SCALE, TensorProto.FLOAT, one)]
+        inputs = [helper.make_tensor_value_info(*each) for each in given]
         features = helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["n", channels])
-        graph = helper.make_graph(self._nodes, "foil_classifier", [images], [features], self._constants)
+        graph = helper.make_graph(self._nodes, "foil_classifier", inputs, [features], self._constants)
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
         )

@@ -1,5 +1,6 @@
 """ONNX Runtime: float32 on any processor, and on CUDA where its build for that is installed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,11 @@ from numpy.typing import NDArray
 
 from mlcore.errors import InvalidInput
 from mlcore.foil_classifier.config import Config
-from mlcore.foil_classifier.engines.engine import CUDA, FLOAT32, Engine
+from mlcore.foil_classifier.engines.engine import CUDA, FLOAT32, Engine, together
 from mlcore.foil_classifier.engines.graph import FEATURES, IMAGES, onnx_bytes
 from mlcore.foil_classifier.engines.head import Head
 from mlcore.foil_classifier.engines.weights import Weights, read_weights
+from mlcore.formats.pictures import Grey
 
 CUDA_BATCH = 64
 _CPU_PROVIDER, _CUDA_PROVIDER = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -55,7 +57,7 @@ class OnnxRuntimeEngine:
             )
         self._head = Head(weights)
 
-    def logits(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+    def logits(self, pictures: Sequence[Grey]) -> NDArray[np.float64]:
         """See Engine."""
-        (features,) = self._session.run([FEATURES], {IMAGES: images})
+        (features,) = self._session.run([FEATURES], {IMAGES: together(pictures)})
         return self._head.logits(features)

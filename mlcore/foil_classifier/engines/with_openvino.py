@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock, local
 
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 
 from mlcore.foil_classifier.config import Config
 from mlcore.foil_classifier.engines.engine import BFLOAT16, CPU, FLOAT32, Engine
-from mlcore.foil_classifier.engines.graph import block_px, onnx_bytes
+from mlcore.foil_classifier.engines.graph import GREY, MEAN, SCALE, Depth, block_px, onnx_bytes
 from mlcore.foil_classifier.engines.head import Head
 from mlcore.foil_classifier.engines.weights import Weights, read_weights
+from mlcore.foil_classifier.normalise import moments
+from mlcore.formats.pictures import Grey
 
 # The library reports each import to its makers over the network, unless the reporter cannot be imported: a
 # site that looks at foils tells nobody of it.
@@ -65,51 +68,54 @@ class OpenVinoEngine:
         self.device = f"{lanes} {'core' if lanes == 1 else 'cores'}"
         self._weights, self._head = weights, Head(weights)
         self._block_px = block_px(weights)
-        self._graphs = {
-            is_blocked: onnx_bytes(weights, is_blocked=is_blocked) for is_blocked in (False, True)
-        }
         self._core, self._lock = openvino.Core(), Lock()
-        self._of_any_size: dict[bool, openvino.CompiledModel] = {}
-        self._of_size: dict[Size, openvino.CompiledModel] = {}
-        self._seen = Counter[Size]()
+        self._of_any_size: dict[tuple[Depth, bool], openvino.CompiledModel] = {}
+        self._of_size: dict[tuple[Depth, Size], openvino.CompiledModel] = {}
+        self._seen = Counter[tuple[Depth, Size]]()
         # An infer request serves one thread: each keeps its own, of each network.
         self._mine = _Requests()
 
-    def logits(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+    def logits(self, pictures: Sequence[Grey]) -> NDArray[np.float64]:
         """See Engine."""
-        request = self._request((images.shape[2], images.shape[3]))
-        features = np.empty((len(images), len(self._weights.convolutions[-1].bias)), np.float32)
-        for number in range(len(images)):
-            request.set_input_tensor(openvino.Tensor(images[number : number + 1], shared_memory=True))
+        height, width = pictures[0].shape
+        request = self._request("uint8" if pictures[0].dtype == np.uint8 else "uint16", (height, width))
+        grey, mean, scale = (request.get_tensor(name) for name in (GREY, MEAN, SCALE))
+        # Of a network for any size.
+        grey.shape, mean.shape, scale.shape = (1, 1, height, width), (1, 1, 1, 1), (1, 1, 1, 1)
+        features = np.empty((len(pictures), len(self._weights.convolutions[-1].bias)), np.float32)
+        for number, picture in enumerate(pictures):
+            grey.data[0, 0] = picture
+            mean.data[...], scale.data[...] = moments(picture)
             request.infer(share_outputs=True)
             features[number] = request.get_output_tensor(0).data[0]
         return self._head.logits(features)
 
-    def _request(self, size: Size) -> openvino.InferRequest:
-        compiled, mine = self._compiled(size), self._mine.of_network
+    def _request(self, depth: Depth, size: Size) -> openvino.InferRequest:
+        compiled, mine = self._compiled(depth, size), self._mine.of_network
         if id(compiled) not in mine:
             mine[id(compiled)] = compiled.create_infer_request()
         return mine[id(compiled)]
 
-    def _compiled(self, size: Size) -> openvino.CompiledModel:
-        """The network for images of a size."""
+    def _compiled(self, depth: Depth, size: Size) -> openvino.CompiledModel:
+        """The network for pictures of a depth and size."""
         with self._lock:
-            if size in self._of_size:
-                return self._of_size[size]
-            self._seen[size] += 1
+            if (depth, size) in self._of_size:
+                return self._of_size[depth, size]
+            self._seen[depth, size] += 1
             is_blocked = size[1] % self._block_px == 0
-            is_frequent = self._seen[size] > _WORTH_ITS_OWN and len(self._of_size) < _MOST_OF_THEIR_OWN
+            is_frequent = self._seen[depth, size] > _WORTH_ITS_OWN and len(self._of_size) < _MOST_OF_THEIR_OWN
             if is_blocked and is_frequent:
-                self._of_size[size] = self._compile(is_blocked, size)
-                return self._of_size[size]
-            if is_blocked not in self._of_any_size:
-                self._of_any_size[is_blocked] = self._compile(is_blocked, None)
-            return self._of_any_size[is_blocked]
+                self._of_size[depth, size] = self._compile(depth, is_blocked, size)
+                return self._of_size[depth, size]
+            if (depth, is_blocked) not in self._of_any_size:
+                self._of_any_size[depth, is_blocked] = self._compile(depth, is_blocked, None)
+            return self._of_any_size[depth, is_blocked]
 
-    def _compile(self, is_blocked: bool, size: Size | None) -> openvino.CompiledModel:
-        model = self._core.read_model(self._graphs[is_blocked], b"")
+    def _compile(self, depth: Depth, is_blocked: bool, size: Size | None) -> openvino.CompiledModel:
+        graph = onnx_bytes(self._weights, is_blocked=is_blocked, depth=depth)
+        model = self._core.read_model(graph, b"")
         if size:
-            model.reshape({0: [1, 1, *size]})
+            model.reshape({GREY: [1, 1, *size], MEAN: [1, 1, 1, 1], SCALE: [1, 1, 1, 1]})
         return self._core.compile_model(
             model,
             "CPU",

@@ -1,5 +1,6 @@
 """torch: what trained the network scores with it where there is nothing better, and on accelerators."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from threading import Lock
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from mlcore.artifact import WEIGHTS_FILE
 from mlcore.foil_classifier.config import Config
-from mlcore.foil_classifier.engines.engine import BFLOAT16, CPU, CUDA, FLOAT32, Engine
+from mlcore.foil_classifier.engines.engine import BFLOAT16, CPU, CUDA, FLOAT32, Engine, together
 from mlcore.foil_classifier.model import FoilClassifier, load_weights
+from mlcore.formats.pictures import Grey
 
 # Of 384 × 512 px: large enough to fill an accelerator, and 50 MB to send.
 CUDA_BATCH = 64
@@ -62,8 +64,9 @@ class TorchEngine:
             # By itself cuDNN takes TF32 for float32, of which ten bits count.
             torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
 
-    def logits(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+    def logits(self, pictures: Sequence[Grey]) -> NDArray[np.float64]:
         """See Engine."""
+        images = together(pictures)
         with self._turn, torch.inference_mode():
             given = torch.from_numpy(images).to(self._device, memory_format=torch.channels_last)
             is_short = self.precision == BFLOAT16

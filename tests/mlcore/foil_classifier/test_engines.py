@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from mlcore.foil_classifier.engines.graph import blocked_kernel
 from mlcore.foil_classifier.model import FoilClassifier, load_weights
 from mlcore.foil_classifier.normalise import normalise
 from mlcore.foil_classifier.probability import logit_of, probability
+from mlcore.formats.pictures import Grey
 from tests.mlcore.foil_classifier.conftest import make_foil
 from tests.mlcore.foil_classifier.networks import SMALL, grey_noise, write_network
 
@@ -38,16 +40,23 @@ LAYOUTS = {
     ),
 }
 # Whole blocks of pixels and others, even and odd.
-SIZES = [(1, 384, 512), (2, 64, 96), (1, 33, 44), (1, 47, 61), (1, 32, 33)]
+SIZES = [
+    (1, 384, 512, np.uint8),
+    (2, 64, 96, np.uint8),
+    (1, 33, 44, np.uint16),
+    (1, 47, 61, np.uint8),
+    (2, 32, 33, np.uint16),
+]
 
 
 def engine_of(name: str, artifact: Path, card: ModelCard, precision: str = FLOAT32) -> Engine:
     return choose(artifact, card, device=CPU, engine=name, precision=precision, lanes=2).engine
 
 
-def torch_says(artifact: Path, card: ModelCard, images: NDArray[np.float32]) -> NDArray[np.float64]:
+def torch_says(artifact: Path, card: ModelCard, pictures: Sequence[Grey]) -> NDArray[np.float64]:
     model = FoilClassifier(Config.from_json(card.config)).eval()
     load_weights(model, artifact / WEIGHTS_FILE)
+    images = np.stack([normalise(picture) for picture in pictures])[:, None]
     with torch.no_grad():
         return model(torch.from_numpy(images)).double().numpy()
 
@@ -57,9 +66,12 @@ def torch_says(artifact: Path, card: ModelCard, images: NDArray[np.float32]) -> 
 def test_in_float32_every_engine_says_what_the_trained_network_says(name: str, layout: str, tmp_path: Path):
     artifact, card = write_network(tmp_path, config=LAYOUTS[layout])
     engine = engine_of(name, artifact, card)
-    for seed, (n, height, width) in enumerate(SIZES):
-        images = np.random.default_rng(seed).normal(size=(n, 1, height, width)).astype(np.float32)
-        said, expected = engine.logits(images), torch_says(artifact, card, images)
+    for n, height, width, depth in SIZES:
+        pictures = [
+            grey_noise(seed, (height, width)).astype(depth) * (1 if depth == np.uint8 else 250)
+            for seed in range(n)
+        ]
+        said, expected = engine.logits(pictures), torch_says(artifact, card, pictures)
         assert (said.shape, said.dtype) == ((n,), np.float64)
         np.testing.assert_allclose(said, expected, atol=1e-3)
         np.testing.assert_allclose(
@@ -69,8 +81,8 @@ def test_in_float32_every_engine_says_what_the_trained_network_says(name: str, l
 
 def test_engines_agree_on_pictures_of_foil(tmp_path: Path):
     artifact, card = write_network(tmp_path, config=Config())
-    images = np.stack([normalise(make_foil(seed)[0])[None] for seed in range(6)])
-    said = [engine_of(name, artifact, card).logits(images) for name in INSTALLED]
+    pictures = [make_foil(seed)[0] for seed in range(6)]
+    said = [engine_of(name, artifact, card).logits(pictures) for name in INSTALLED]
     for one in said[1:]:
         np.testing.assert_allclose(one, said[0], atol=1e-3)
 
@@ -79,8 +91,8 @@ def test_engines_agree_on_pictures_of_foil(tmp_path: Path):
 def test_a_size_that_comes_often_is_scored_as_when_it_came_first(name: str, tmp_path: Path):
     artifact, card = write_network(tmp_path, config=Config())
     engine = engine_of(name, artifact, card)
-    image = normalise(make_foil(1)[0])[None, None]
-    said = [float(engine.logits(image)[0]) for _ in range(40)]
+    picture, _ = make_foil(1)
+    said = [float(engine.logits([picture])[0]) for _ in range(40)]
     np.testing.assert_allclose(said, said[0], atol=1e-5)
 
 
@@ -124,7 +136,7 @@ class Imaginary:
             device=device,
             lanes=lanes,
             batch=1,
-            logits=lambda images: images.mean((1, 2, 3)) + shift,
+            logits=lambda pictures: np.full(len(pictures), shift),
         )
 
 
@@ -179,7 +191,7 @@ def test_a_missing_library_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_bfloat16_is_taken_only_where_no_fixed_image_crosses_the_threshold(
     installed: dict[str, Imaginary], tmp_path: Path
 ):
-    # The means of normalised images are 0, so that the logit is 0 and the probability a half.
+    # In float32 the logit is 0, the probability a half.
     installed["openvino"] = Imaginary("OpenVINO", shift=0.1, cpu=(BFLOAT16, FLOAT32))
     above = write_network(tmp_path / "above", threshold=0.6)
     near = write_network(tmp_path / "near", threshold=0.51)
@@ -322,12 +334,12 @@ def test_the_way_through_an_accelerator_is_right_up_to_its_device(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "an accelerator")
     artifact, card = write_network(tmp_path, config=Config(), threshold=0.999)
-    images = np.random.default_rng(1).normal(size=(5, 1, 96, 128)).astype(np.float32)
+    pictures = [grey_noise(seed) for seed in range(5)]
     choice = choose(artifact, card)
     assert choice.why.startswith(f"torch {torch.__version__} scores in bfloat16 on an accelerator: none of 8")
     assert choice.engine.batch == with_torch.CUDA_BATCH
-    said = choice.engine.logits(images)
-    np.testing.assert_allclose(said, torch_says(artifact, card, images), atol=0.2)
+    said = choice.engine.logits(pictures)
+    np.testing.assert_allclose(said, torch_says(artifact, card, pictures), atol=0.2)
     assert len(set(said)) == 5
     before = torch.backends.cudnn.conv.fp32_precision
     try:
@@ -336,19 +348,19 @@ def test_the_way_through_an_accelerator_is_right_up_to_its_device(
         assert torch.backends.cudnn.conv.fp32_precision == "ieee"
     finally:
         torch.backends.cudnn.conv.fp32_precision = before
-    np.testing.assert_allclose(exact.logits(images), torch_says(artifact, card, images), atol=1e-4)
+    np.testing.assert_allclose(exact.logits(pictures), torch_says(artifact, card, pictures), atol=1e-4)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_cuda_says_what_the_processor_says(tmp_path: Path):
     artifact, card = write_network(tmp_path, config=Config())
-    images = np.random.default_rng(1).normal(size=(5, 1, 96, 128)).astype(np.float32)
-    expected = torch_says(artifact, card, images)
+    pictures = [grey_noise(seed, (96, 128)) for seed in range(5)]
+    expected = torch_says(artifact, card, pictures)
     for precision, within in ((FLOAT32, 1e-3), (BFLOAT16, 0.2)):
         module = choosing.load("torch")
         assert module
         engine = module.make(artifact, Config(), device=CUDA, precision=precision, lanes=2)
-        np.testing.assert_allclose(engine.logits(images), expected, atol=within)
+        np.testing.assert_allclose(engine.logits(pictures), expected, atol=within)
 
 
 # Weights

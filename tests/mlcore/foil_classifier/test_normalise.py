@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlcore.foil_classifier.normalise import normalise, top_of_range
+from mlcore.foil_classifier.normalise import moments, normalise, top_of_range
 from tests.mlcore.foil_classifier.conftest import make_foil
 
 FOIL, _ = make_foil(1)
@@ -41,6 +41,8 @@ def test_it_is_what_the_card_says_to_the_last_digits(kind: type, shape: tuple[in
     exact = pixels.astype(float)
     said = (exact - exact.mean()) / (exact.std() + top_of_range(pixels) / 255)
     np.testing.assert_allclose(normalise(pixels), said, atol=1e-5, rtol=1e-5)
+    mean, scale = moments(pixels)
+    np.testing.assert_array_equal((pixels.astype(np.float32) - mean) * scale, normalise(pixels))
 
 
 def test_a_picture_of_nothing_stays_quiet():
