@@ -1,11 +1,12 @@
-"""Take the README's pictures of the label and triage pages anew, from the synthetic demonstration.
+"""Take the README's pictures of the label, triage and cutting pages anew, from the synthetic demonstration.
 
 While bin/run runs, after bin/test has installed what tests need:
 
     .venv/bin/python -m docs.screenshots http://127.0.0.1:8000 var/sign-ins.txt
 
 The annotator of the demonstration draws the true craters of a tile, and takes them back afterwards. A visitor
-goes through the test before judging until a picture comes again whose crater they were told of.
+goes through the test before judging until a picture comes again whose crater they were told of. The lead goes
+around the crater of a test shot, and abandons the outline.
 """
 
 import argparse
@@ -23,13 +24,19 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from mlcore.raster.grid import Grid
+from mlcore.simulate.foil_survey import SurveyParameters, take
 
-LABEL, TRIAGE = (Path(__file__).parent / "img" / name for name in ("label.png", "triage.png"))
-WHO = "annotator1"
+LABEL, TRIAGE, CUTTING = (
+    Path(__file__).parent / "img" / name for name in ("label.png", "triage.png", "cutting.png")
+)
+WHO, LEAD = "annotator1", "lead"
 TRUTH = "Truth of the synthetic region"
 # A crater that can be seen well, with the ring around it.
 WIDE_PX = 60
 VIEWPORT = {"width": 1440, "height": 900}
+# As review/services/foils/network/shots.py has them made.
+TEST_SHOTS = SurveyParameters(crater_share=1.0 - 1e-9, apart_share=0.0, series_share=0.0)
+CORNERS = 10
 # Besides the greys of the terrain; less apart than this the three channels make a grey.
 COLOURS, HOW_GREY = 140, 6
 
@@ -40,27 +47,31 @@ def main() -> None:
     parser.add_argument("address", help="where Tektite runs")
     parser.add_argument("sign_ins", type=Path, help="the file that bin/run has left")
     arguments = parser.parse_args()
-    password = re.search(rf"^\s*{WHO}\s+(\S+)", arguments.sign_ins.read_text(), re.MULTILINE)[1]
+    sign_ins = arguments.sign_ins.read_text()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
             args=["--no-sandbox"],
         )
         page = browser.new_page(base_url=arguments.address, viewport=VIEWPORT)
-        sign_in(page, password)
+        sign_in(page, WHO, sign_ins)
         save(picture_of_label_page(page), LABEL)
         visitor = browser.new_page(base_url=arguments.address, viewport=VIEWPORT)
         save(picture_of_triage_page(visitor), TRIAGE)
+        expert = browser.new_page(base_url=arguments.address, viewport=VIEWPORT)
+        sign_in(expert, LEAD, sign_ins)
+        save(picture_of_cutting_page(expert), CUTTING)
         browser.close()
 
 
-def sign_in(page: Page, password: str) -> None:
-    """As the annotator."""
+def sign_in(page: Page, who: str, sign_ins: str) -> None:
+    """As one of the demonstration's people."""
+    password = re.search(rf"^\s*{who}\s+(\S+)", sign_ins, re.MULTILINE)[1]
     page.goto("/accounts/login/")
-    page.fill("[name=login]", WHO)
+    page.fill("[name=login]", who)
     page.fill("[name=password]", password)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name=f"Hello, {WHO}")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"Hello, {who}")).to_be_visible()
 
 
 def picture_of_label_page(page: Page) -> bytes:
@@ -113,6 +124,31 @@ def picture_of_triage_page(page: Page) -> bytes:
             )
         page.wait_for_timeout(500)
         page.keyboard.press("Enter")
+
+
+def picture_of_cutting_page(page: Page) -> bytes:
+    """The first test shot that is not cut yet, with an outline around its crater."""
+    page.goto("/campaigns/")
+    page.get_by_role("link", name="Foil demonstration").first.click()
+    page.get_by_role("link", name="Cut-outs", exact=True).click()
+    link = page.get_by_role("link", name="Cut out of simulated-").first
+    _simulated, seed, number = link.get_by_role("img").get_attribute("alt").removesuffix(".png").split("-")
+    (crater,) = take(TEST_SHOTS, int(seed), int(number)).place.craters
+    link.click()
+    expect(page.locator('#foil[aria-busy="false"]')).to_be_visible()
+    box = page.locator("#foil-sheet img").first.bounding_box()
+    scale = box["width"] / TEST_SHOTS.foil.width_px
+    # Round it, a little outside of the rim.
+    radius_px = 0.75 * crater.diameter_um / TEST_SHOTS.foil.um_per_px
+    for angle in np.linspace(0.0, 2.0 * np.pi, CORNERS, endpoint=False):
+        x_px, y_px = crater.x_px + radius_px * np.cos(angle), crater.y_px + radius_px * np.sin(angle)
+        page.mouse.click(box["x"] + scale * x_px, box["y"] + scale * y_px)
+    page.get_by_role("button", name="Close outline").click()
+    expect(page.locator("#pasted")).to_be_visible()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 40)
+    picture = page.screenshot()
+    page.get_by_role("button", name="Abandon").click()
+    return picture
 
 
 def truth(page: Page) -> list[dict[str, str]]:
