@@ -115,6 +115,7 @@ def run(quick: bool) -> Result:
                 f"{QUALITY}, {np.mean(n_bytes) / 1000:.0f} kB each, from the page cache, decoded by Pillow.",
                 origin,
                 choice.why,
+                "The network alone normalises too.",
                 f"Load of the machine before: {load_before:.1f}. cpu_ms_per_image is a core's work for one;",
                 f"two free cores would score {CORES * 60_000 / whole['cpu_ms_per_image']:,.0f} a minute so.",
                 f"Eager torch: the same network and files in batches of {PEER_BATCH}, on both cores.",
