@@ -83,6 +83,19 @@ def _beat_once(beat: Callable[[], object]) -> None:
         connection.close()
 
 
+def seldom(act: Callable[[], object], every_s: float = 1.0) -> Callable[[], None]:
+    """Something that may be asked for at every step of quick work, and is done once in a while."""
+    done_at = float("-inf")
+
+    def ask() -> None:
+        nonlocal done_at
+        if (now := time.monotonic()) - done_at >= every_s:
+            done_at = now
+            act()
+
+    return ask
+
+
 def patiently(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do something that may be done twice, again and again while the database is away.
 

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign, Participant
-from annotate.services.liveness import beating, patiently
+from annotate.services.liveness import beating, patiently, seldom
 from mlcore import api
 from mlcore.errors import Conflict, InvalidInput, TektiteError
 from mlcore.registry import get_system
@@ -180,7 +180,7 @@ def _dataset(run: Run) -> Dataset:
         teaching = TEACHINGS[run.system]
         stage = str(teaching.freezing)
         with beating(lambda: runs.heartbeat(run, stage=stage)):
-            run.dataset = teaching.freeze(run, lambda: runs.beat_or_stop(run, stage=stage))
+            run.dataset = teaching.freeze(run, seldom(lambda: runs.beat_or_stop(run, stage=stage)))
         Run.objects.filter(pk=run.pk, attempt=run.attempt).update(dataset=run.dataset)
         runs.log(
             run,

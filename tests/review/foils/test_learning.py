@@ -316,6 +316,19 @@ class TestFreezing:
         make(purpose="blank")
         assert freeze().sha256 != first.sha256
 
+    def test_what_the_dataset_before_holds_takes_no_second_room(
+        self, freeze: Callable, enough: None, make: Make
+    ):
+        first = frozen.folder_of(freeze())
+        spoilt = min((first / "arrays").iterdir())
+        spoilt.write_bytes(spoilt.read_bytes()[:-1] + b"\xee")
+        make(purpose="blank")
+        second = frozen.folder_of(freeze())
+        FoilDataset(second).verify()
+        links = {file.name: file.stat().st_nlink for file in (second / "arrays").iterdir()}
+        assert links.pop(spoilt.name) == 1
+        assert sorted(links.values()) == [1] + [2] * (len(links) - 1), "all but the new blank"
+
     def test_what_settles_while_it_is_written_is_new_afterwards(
         self, foils: Campaign, freeze: Callable, enough: None, reject: Callable
     ):

@@ -1,5 +1,7 @@
 """Freezing what a training of the foil network learns from: pixels of the lossless files, hashed."""
 
+import contextlib
+import filecmp
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -10,7 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotate.models import Campaign
-from mlcore.foil_classifier.dataset import LOOK_ALIKE, FoilManifest, FoilSample, write_foil_dataset
+from mlcore.foil_classifier.dataset import (
+    ARRAYS_FOLDER,
+    LOOK_ALIKE,
+    FoilManifest,
+    FoilSample,
+    write_foil_dataset,
+)
 from mlcore.foil_classifier.pasting import cut_box
 from mlcore.formats.pictures import Grey
 from mlcore.registry import get_system
@@ -45,7 +53,9 @@ def freeze(run: Run, progress: Progress) -> Dataset:
 
     def write(folder: Path) -> FoilManifest:
         samples = _samples(run.campaign, material, progress)
-        return write_foil_dataset(folder, samples, _provenance(run.campaign, everything, material, most))
+        manifest = write_foil_dataset(folder, samples, _provenance(run.campaign, everything, material, most))
+        _share_arrays(run, folder)
+        return manifest
 
     return frozen.keep(
         campaign=run.campaign,
@@ -55,6 +65,22 @@ def freeze(run: Run, progress: Progress) -> Dataset:
         what=_("Freezing the pictures"),
         write=write,
     )
+
+
+def _share_arrays(run: Run, folder: Path) -> None:
+    """Let what the dataset before holds too take no second room: trainings differ by a few pictures."""
+    earlier = Dataset.objects.filter(campaign=run.campaign, system=run.system).order_by("-pk").first()
+    if earlier is None:
+        return
+    for file in sorted((folder / ARRAYS_FOLDER).iterdir()):
+        known = frozen.folder_of(earlier) / ARRAYS_FOLDER / file.name
+        # Compared to the byte, so that what a disk has spoilt is not handed on.
+        if known.is_file() and filecmp.cmp(known, file, shallow=False):
+            link = file.with_name(f".{file.name}.link")
+            # Not every disk knows links.
+            with contextlib.suppress(OSError):
+                link.hardlink_to(known)
+                link.replace(file)
 
 
 def sharpest(frames: Sequence[Grey]) -> Grey:
