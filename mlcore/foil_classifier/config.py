@@ -85,7 +85,7 @@ class Config:
     crop_1_px: int = 150
     steps_1: int = 6000
     batch_1: int = 32
-    rate_1: float = 2e-3
+    rate_1: float = 1e-3
     crop_2_px: tuple[int, ...] = (384, 512)
     steps_2: int = 1500
     batch_2: int = 8
@@ -146,7 +146,6 @@ PRESETS: dict[str, Config] = {
     "paper": Config(
         steps_1=6250,
         steps_2=2500,
-        rate_1=1e-3,
         size_px=(0.0, 0.0),
         aspect=1.2,
         gain=(1.0, 1.0),
@@ -237,6 +236,8 @@ def _check_whole(config: Config) -> None:
             f"pool_after names convolution {beyond[0]}, and the last of {len(config.channels)} is "
             f"{len(config.channels) - 1}; they are counted from 0."
         )
+    if min(config.batch_1, config.batch_2) < 2:
+        raise InvalidInput("batch_1 and batch_2 are 2 or more: every second crop shows a crater.")
     if config.steps < 1:
         raise InvalidInput("steps_1 and steps_2 are both 0; a training takes at least one step.")
     # What the smallest picture becomes on its way down.

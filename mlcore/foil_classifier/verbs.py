@@ -22,13 +22,15 @@ from mlcore.foil_classifier.dataset import FoilDataset
 from mlcore.foil_classifier.engines import fixed_images
 from mlcore.foil_classifier.losses import ease, losses, optimiser, rate
 from mlcore.foil_classifier.mining import Mining
-from mlcore.foil_classifier.model import FoilClassifier, load_weights, save_weights
+from mlcore.foil_classifier.model import FoilClassifier, is_dead, load_weights, save_weights
 from mlcore.foil_classifier.normalise import NORMALISATION
 from mlcore.foil_classifier.score_verb import score as score
 from mlcore.split import SIDES
 
 # Of a training job's time, the share that the steps take; the rest is evaluation.
 TRAINING_SHARE = 0.9
+# A network that has died is found after so many steps at most, and begins anew in this first share of them.
+LOOK_FOR_DEATH_EVERY, LAST_REVIVAL = 20, 0.5
 CLASSES = ["blank", "crater"]
 
 
@@ -69,6 +71,7 @@ def train(job: TrainJob, events: EventLog) -> dict[str, Any]:
         events,
         random,
         json.dumps([dataset.manifest.sha256, config.to_json(), job.seed, origin]),
+        may_begin_anew=started_from is None,
     )
     card = ModelCard(
         system=job.system,
@@ -146,6 +149,8 @@ def _fit(
     events: EventLog,
     random: np.random.Generator,
     fingerprint: str,
+    *,
+    may_begin_anew: bool,
 ) -> None:
     """Both steps of the training, as one that can be taken up anywhere."""
     config, device = model.config, next(model.parameters()).device
@@ -154,9 +159,23 @@ def _fit(
         return evaluation.logits(model, (crops.pictures.pixels(crops.blanks[n]) for n in numbers))
 
     mining = Mining(len(crops.blanks), config, believed)
-    trainer = training.Trainer(
-        model, optimiser(model), events, fingerprint=fingerprint, random=random, companion=mining
-    )
+    steps = optimiser(model)
+    trainer = training.Trainer(model, steps, events, fingerprint=fingerprint, random=random, companion=mining)
+
+    def revive(images: torch.Tensor) -> None:
+        """Begin anew where the network has died early; what it draws and when is part of the checkpoint."""
+        if trainer.step % LOOK_FOR_DEATH_EVERY or not is_dead(model, images):
+            return
+        if trainer.step > config.steps * LAST_REVIVAL or not may_begin_anew:
+            raise InvalidInput(
+                f"The network says the same of every picture at step {trainer.step} and learns no more; "
+                "train with another seed or a lower rate.",
+                code="diverged",
+            )
+        if trainer.step:
+            events.log(f"The network said the same of every picture at step {trainer.step} and begins anew.")
+        model.initialise()
+        steps.state.clear()
 
     def step(generator: np.random.Generator) -> dict[str, torch.Tensor]:
         is_first = trainer.step < config.steps_1
@@ -169,7 +188,9 @@ def _fit(
             paired=config.paired[0 if is_first else 1],
             blank_weights=mining.weights(trainer.step, generator),
         )
-        return losses(model, torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device))
+        on_device = torch.from_numpy(images).to(device)
+        revive(on_device)
+        return losses(model, on_device, torch.from_numpy(labels).to(device))
 
     trainer.fit(step, config.steps, lambda n: rate(config, n), until=TRAINING_SHARE)
 

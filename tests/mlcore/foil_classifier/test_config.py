@@ -30,6 +30,7 @@ def test_the_published_recipe_is_what_is_published():
         ({"steps_1": -1}, "steps_1 is a whole number from 0 up"),
         ({"steps_1": 0, "steps_2": 0}, "at least one step"),
         ({"batch_1": 0}, "batch_1 is a whole number from 1 up"),
+        ({"batch_2": 1}, "2 or more"),
         ({"batch_1": True}, "batch_1 is a whole number"),
         ({"hard_share": 1.5}, "from 0 to 1"),
         ({"rate_1": float("nan")}, "rate_1 is a number"),

@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from mlcore.events import EventLog, read_events
 from mlcore.foil_classifier import verbs
 from mlcore.foil_classifier.dataset import FoilDataset, FoilSample, write_foil_dataset
 from mlcore.foil_classifier.evaluation import USUAL_THRESHOLD
+from mlcore.foil_classifier.model import FoilClassifier, is_dead
 from tests.mlcore.foil_classifier.conftest import make_blank, make_cut_out
 
 # Small enough to be quick, whole enough to go through everything: both steps, and mining twice.
@@ -147,6 +149,60 @@ def test_a_checkpoint_holds_what_mining_found(trained: Path):
     found = state["companion"]["weights"].numpy()
     assert len(found) == 12
     assert found.max() > found.min()
+
+
+def kill(model: FoilClassifier) -> None:
+    """As a step that is too large does: one narrow layer is 0 whatever comes."""
+    last = [module for module in model.head if isinstance(module, torch.nn.Linear)][-2]
+    with torch.no_grad():
+        last.weight.fill_(-1.0)
+        last.bias.fill_(-1.0)
+
+
+@pytest.fixture
+def dies_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """A function: the network of the next training dies right before that step, once."""
+
+    def dying(step: int) -> None:
+        take, died = training.Trainer._take, False
+
+        def deadly(self: training.Trainer, *rest: Any) -> dict[str, float]:
+            nonlocal died
+            if self.step == step and not died:
+                died = True
+                kill(self.model)  # type: ignore[arg-type]
+            return take(self, *rest)
+
+        monkeypatch.setattr(training.Trainer, "_take", deadly)
+        monkeypatch.setattr(verbs, "LOOK_FOR_DEATH_EVERY", 2)
+
+    return dying
+
+
+def test_a_network_that_dies_early_begins_anew(
+    foil_dataset: Path, tmp_path: Path, dies_at: Callable[[int], None]
+):
+    dies_at(3)
+    artifact = Path(train(foil_dataset, tmp_path)["artifact"])
+    said = [event["message"] for event in read_events(tmp_path)[0] if event["kind"] == "log"]
+    assert "The network said the same of every picture at step 4 and begins anew." in said
+    model, _ = verbs.of_artifact(artifact)
+    assert not is_dead(model, torch.randn(4, 1, 64, 64))
+
+
+def test_one_that_dies_late_is_no_model(foil_dataset: Path, tmp_path: Path, dies_at: Callable[[int], None]):
+    dies_at(8)
+    with pytest.raises(InvalidInput, match=r"the same of every picture at step 8 .*a lower rate"):
+        train(foil_dataset, tmp_path)
+    assert not (tmp_path / api.ARTIFACT_FOLDER).exists()
+
+
+def test_one_that_continues_another_does_not_begin_anew(
+    foil_dataset: Path, trained: Path, tmp_path: Path, dies_at: Callable[[int], None]
+):
+    dies_at(3)
+    with pytest.raises(InvalidInput, match="says the same of every picture"):
+        train(foil_dataset, tmp_path, initial_weights=str(trained / api.ARTIFACT_FOLDER))
 
 
 def test_it_continues_from_earlier_weights(foil_dataset: Path, trained: Path, tmp_path: Path):
