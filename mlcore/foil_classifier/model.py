@@ -71,8 +71,8 @@ class FoilClassifier(nn.Module):
 def is_dead(model: FoilClassifier, images: Tensor) -> bool:
     """Whether the network says exactly the same of all images, so that no gradient reaches its kernels.
 
-    One of the narrow dense layers is 0 for whatever comes. At a rate of 2e-3 two trainings of twenty began so,
-    at 1e-3 none.
+    One of the narrow dense layers is 0 for whatever comes. At a rate of 2e-3 two trainings of twenty began
+    so, at 1e-3 none.
 
     Args:
         model: The network.
