@@ -47,7 +47,7 @@ Answer = Classification.Answer
 SEED = 4
 N_PICTURES = 120
 SURVEY = SurveyParameters(crater_share=0.12, apart_share=0.2, series_share=0.04, places_per_foil=60)
-# With this seed each side of the split has cut-outs, and enough blanks for a threshold to be chosen and measured.
+# With this seed each side of the split has cut-outs, and blanks enough to choose a threshold and measure it.
 SHOTS = Shots(foil=SURVEY.foil, seed=43, n_shots=14, n_cut=12, n_blanks=150)
 AUDIT_SIZE = 10
 KNOWN = Order(craters=10, look_alikes=4, blanks=8, practice=10, seed=SEED)
