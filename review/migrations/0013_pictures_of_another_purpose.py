@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('review', '0012_cut_outs_and_purposes'),
+        ("review", "0012_cut_outs_and_purposes"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='pictureimport',
-            name='n_other_purpose',
+            model_name="pictureimport",
+            name="n_other_purpose",
             field=models.PositiveIntegerField(default=0),
         ),
     ]

@@ -28,7 +28,7 @@ from mlcore.simulate.placed import on_body, write_world
 from mlcore.simulate.terrain import Circle, TerrainParameters, World, make_world
 from mlcore.split import TRAIN, split_codes
 from review.models import ModelVersion, Run, Subject, Verdict
-from review.services import classifications, prediction, queue, registry, searching, training
+from review.services import classifications, queue, registry, searching, training
 from review.services.policies import candidates
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(1200)]

@@ -87,7 +87,9 @@ def test_a_preview_says_what_the_pattern_does_not_read(browser: Client, foils: C
 def test_names_are_understood_otherwise_and_shown_again(browser: Client, foils: Campaign) -> None:
     url = send(browser, foils, THREE).url
     assert "names say nothing" in text(browser.get(url))
-    assert browser.post(url, {"pattern": "{foil}_*", "pages": "focus", "purpose": "survey"}).status_code == 302
+    assert (
+        browser.post(url, {"pattern": "{foil}_*", "pages": "focus", "purpose": "survey"}).status_code == 302
+    )
     assert "The pattern reads 3 of 3 names." in text(browser.get(url))
     refused = browser.post(url, {"pattern": "{fool}", "pages": "focus", "purpose": "survey"})
     assert refused.status_code == 422
