@@ -24,7 +24,7 @@ from mlcore.errors import Cancelled, InvalidInput
 from mlcore.events import EventLog, request_cancel
 from mlcore.foil_classifier import score_folder, score_verb, scoring
 from mlcore.foil_classifier.config import Config
-from mlcore.foil_classifier.engines import choose
+from mlcore.foil_classifier.engines import Choice, choose
 from mlcore.foil_classifier.engines.engine import FLOAT32
 from mlcore.foil_classifier.model import FoilClassifier, load_weights
 from mlcore.foil_classifier.normalise import normalise
@@ -105,6 +105,22 @@ def test_a_job_reports_each_window_with_probabilities(network: Made, tmp_path: P
     assert (result["windows"], result["pictures"], result["unreadable"]) == (2, 4, 0)
     assert events[0]["kind"] == "log"
     assert "scores in float32 on" in events[0]["message"]
+
+
+def test_what_a_job_asks_for_reaches_the_choice(
+    network: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: dict[str, object] = {}
+
+    def watched(artifact: Path, card: ModelCard, **wishes: object) -> Choice:
+        asked.update(wishes)
+        return Choice(choose(artifact, card, **CPU_ONLY).engine, "It was asked for.")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(score_verb, "choose", watched)
+    job = api.ScoreJob(str(network[0]), [], str(tmp_path), "cuda", "bfloat16", "torch", 0.01)
+    result = score_verb.score(api.job_from_json(api.job_to_json(job)), EventLog(tmp_path))  # type: ignore[arg-type]
+    assert asked == {"device": "cuda", "precision": "bfloat16", "engine": "torch", "thresholds": (0.01,)}
+    assert (result["windows"], result["pictures"]) == (0, 0)
 
 
 def test_the_highest_page_of_a_stack_counts(network: Made, tmp_path: Path):

@@ -132,6 +132,15 @@ def in_queue(workflow: Workflow, stratum: str = "queue") -> set[str]:
 # -- What works ------------------------------------------------------------------------------------
 
 
+def test_the_network_is_told_the_threshold_that_its_precision_must_not_cross(
+    triage: Workflow, version: ModelVersion, make_scorable: Callable[..., list[Picture]], script: Play
+):
+    make_scorable(0.9)
+    triage_settings.change(workflow=triage, threshold=0.25)
+    script("tell(kind='log', message=f\"told of {job['threshold']}\")" + SCORE)
+    assert "told of 0.25" in log_of(score_all(version))
+
+
 def test_scores_come_to_the_pictures_and_queue_and_audit_follow(
     triage: Workflow, version: ModelVersion, make_scorable: Callable[..., list[Picture]], script: Play
 ):
