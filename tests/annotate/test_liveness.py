@@ -6,7 +6,7 @@ import pytest
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from annotate.services import liveness
-from annotate.services.liveness import beating, patiently
+from annotate.services.liveness import beating, patiently, seldom
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +93,18 @@ class TestPatience:
     def test_other_errors_are_not_waited_for(self) -> None:
         with pytest.raises(ZeroDivisionError):
             patiently(lambda: 1 / 0)
+
+
+def test_what_is_asked_for_often_is_done_once_in_a_while() -> None:
+    done = []
+    ask = seldom(lambda: done.append(1), every_s=3600.0)
+    for _ in range(100):
+        ask()
+    assert len(done) == 1
+    always = seldom(lambda: done.append(2), every_s=0.0)
+    for _ in range(3):
+        always()
+    assert done == [1, 2, 2, 2]
 
 
 @pytest.mark.django_db

@@ -34,8 +34,8 @@ BLANKS = {"train": 24, "validation": 4, "test": 4}
 N_PITS, N_CRATERS = 16, 10
 # Bounded by steps, not by seconds: a busy machine takes longer and learns the same.
 FIRST = {
-    "steps_1": 200, "rate_1": 2e-3, "batch_1": 16, "crop_1_px": 64, "steps_2": 20, "rate_2": 5e-4, "batch_2": 8,
-    "crop_2_px": list(SIZE), "size_px": [14, 60], "mine_every": 0,
+    "steps_1": 200, "rate_1": 2e-3, "batch_1": 16, "crop_1_px": 64, "steps_2": 20, "rate_2": 5e-4,
+    "batch_2": 8, "crop_2_px": list(SIZE), "size_px": [14, 60], "mine_every": 0,
 }  # fmt: skip
 SECOND = FIRST | {"steps_1": 0, "steps_2": 120, "rate_2": 2e-3, "hard_share": 0.5}
 
