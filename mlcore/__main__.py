@@ -38,6 +38,8 @@ def run(job: api.Job) -> int:
         name = job.system if isinstance(job, api.TrainJob) else api.read_card(Path(job.artifact_dir)).system
         events.progress(0.0, "starting", force=True)
         verbs = get_system(name).verbs()
+        if not hasattr(verbs, job.verb):
+            raise InvalidInput(f"A model of {name} cannot {job.verb}; give one of a system that can.")
         events.done(getattr(verbs, job.verb)(job, events))
     except Cancelled as end:
         events.failed(end.code, end.message)

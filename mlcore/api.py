@@ -270,7 +270,12 @@ def plan_windows(grid: Grid, card: ModelCard, *, min_diameter_m: float | None = 
 
     Returns:
         Windows in the grid's pixels; see mlcore.raster.pyramid.
+
+    Raises:
+        InvalidInput: The model searches no rasters.
     """
+    if "window_px" not in card.config:
+        raise InvalidInput(f"A model of {card.system} searches no rasters; give one of crater_detector.")
     return pyramid.plan_windows(
         grid,
         min_diameter_m=min_diameter_m or card.min_diameter_m,

@@ -19,7 +19,7 @@ from PIL import Image
 
 from mlcore import api
 from mlcore.__main__ import main
-from mlcore.artifact import WEIGHTS_FILE, ModelCard
+from mlcore.artifact import WEIGHTS_FILE, ModelCard, write_artifact
 from mlcore.errors import Cancelled, InvalidInput
 from mlcore.events import EventLog, request_cancel
 from mlcore.foil_classifier import score_folder, score_verb, scoring
@@ -335,6 +335,25 @@ def test_the_command_line_refuses_before_it_begins(
     monkeypatch.setattr(sys, "argv", ["mlcore", *arguments(network, tmp_path / images, tmp_path / table)])
     assert main() == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_model_of_another_system_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    write_artifact(tmp_path / "artifact", ModelCard.example(), lambda path: path.write_bytes(b"w") and None)
+    write_picture(tmp_path / "one.png", grey_noise(1))
+    given = arguments((tmp_path / "artifact", ModelCard.example()), tmp_path, tmp_path / "scores.csv")
+    monkeypatch.setattr(sys, "argv", ["mlcore", *given])
+    # Asked for in this process, a job would keep listening to SIGTERM.
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert main() == api.EXIT_FAILED
+    assert "A model of crater_detector cannot score" in capsys.readouterr().err
+    assert not (tmp_path / "scores.csv").exists()
+
+
+def test_a_raster_is_not_searched_by_this_network(network: Made):
+    with pytest.raises(InvalidInput, match="foil_classifier searches no rasters"):
+        api.plan_windows(api.PredictJob.example().grid, network[1])
 
 
 def test_a_job_that_is_killed_leaves_whole_windows_and_no_half_file(network: Made, tmp_path: Path):
