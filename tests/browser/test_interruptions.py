@@ -133,6 +133,12 @@ def test_a_tile_released_by_a_lead_keeps_its_marks_and_says_so(workbench: Workbe
         page.locator("#parked-download").click()
     rims = json.loads(Path(waiting.value.path()).read_text())
     assert len(rims["features"]) == 1
+    discard = page.locator("#parked-discard")
+    discard.click()
+    expect(discard).to_have_text("Discard them for good")
+    expect(page.locator("#parked")).to_be_visible()
+    discard.click()
+    expect(page.locator("#parked")).to_be_hidden()
     assert Mark.objects.get().visit == visit
 
 
