@@ -21,6 +21,7 @@ class Search:
         closing: What a run is at once its windows are done, in words.
         publish: Makes of all windows what the run is for, in the transaction that ends it; what is kept with
             the run.
+        keeps_folders: Whether the folder of a batch that ended well stays; all it says is in rows by then.
     """
 
     job: Callable[[Claim], api.Job]
@@ -28,3 +29,4 @@ class Search:
     progress: Callable[[Run], tuple[float, str]]
     closing: Callable[[], str]
     publish: Callable[[Run], dict[str, object]]
+    keeps_folders: bool = True

@@ -8,6 +8,7 @@ What a window is, what its process does and what becomes of all of them together
 """
 
 import logging
+import shutil
 import time
 from contextlib import suppress
 
@@ -110,7 +111,11 @@ def _search_batch(run: Run, claim: windows.Claim) -> jobs.Outcome:
 
     try:
         room.require_for_prediction()
-        return jobs.follow(run, search.job(claim), report=False, on_window=keep, on_beat=beat)
+        job = search.job(claim)
+        outcome = jobs.follow(run, job, report=False, on_window=keep, on_beat=beat)
+        if outcome.end == "done" and not search.keeps_folders:
+            shutil.rmtree(job.out_dir, ignore_errors=True)
+        return outcome
     except TektiteError as refusal:
         return jobs.Outcome("failed", message=refusal.message)
     except (OperationalError, InterfaceError):

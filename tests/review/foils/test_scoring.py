@@ -208,6 +208,20 @@ def test_files_that_cannot_be_read_are_counted_and_named_and_people_see_them(
     assert broken.name in log_of(run)
 
 
+def test_a_batch_that_ended_well_leaves_no_files_and_one_that_did_not_does(
+    version: ModelVersion, make_scorable: Callable[..., list[Picture]], script: Play
+):
+    make_scorable(0.5)
+    script(SCORE)
+    run = score_all(version)
+    assert not list(runs.folder_of(run).iterdir())
+    script("tell(kind='failed', code='x', message='The network cannot be read.'); sys.exit(1)")
+    failed = score_all(version)
+    assert (failed.state, failed.error) == ("failed", "The network cannot be read.")
+    [left] = runs.folder_of(failed).iterdir()
+    assert (left / "job.json").exists()
+
+
 def test_pictures_that_come_meanwhile_are_told_of_and_scored_on_demand(
     triage: Workflow, version: ModelVersion, make_scorable: Callable[..., list[Picture]], script: Play
 ):
