@@ -18,9 +18,9 @@ from tests.mlcore.foil_classifier.conftest import NM_PER_PX, make_blank, make_cu
 
 UM_PER_PX = NM_PER_PX / 1000.0
 # Craters that can be seen: a minute's training is not for faint ones. Over three seeds the sensitivity came
-# to 0.73 to 0.85 (with this one from 0.45), the look-alikes fell by nine and more standard errors, and the share
-# of pairs in order rose from 0.57–0.66 to 0.79–0.86: what is asked below is far from what chance or another
-# processor does.
+# to 0.73 to 0.85 (with this one from 0.45), the look-alikes fell by nine and more standard errors, and the
+# share of pairs in order rose from 0.57–0.66 to 0.79–0.86: what is asked below is far from what chance or
+# another processor does.
 SETTINGS = {
     "crop_1_px": 64, "batch_1": 16, "rate_1": 2e-3, "steps_2": 0, "size_px": [14.0, 60.0], "gain": [0.8, 1.4],
     "broken_share": 0.1, "easy_share": 0.0, "n_validation": 40,
