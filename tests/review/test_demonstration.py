@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
 
 from annotate.models import Basemap, Campaign, Catalogue, Feature, Mark, Participant, User, Visit
 from annotate.services.participants import participant_of
@@ -212,6 +213,7 @@ def test_the_command_keeps_the_sign_ins_for_the_owner_and_trains_once(
     text = sign_ins.read_text()
     assert stat.S_IMODE(sign_ins.stat().st_mode) == 0o600
     assert "synthetic" in text and all(name in text for name in demonstration.CAST)
+    assert reverse("review:foil_network", args=[Campaign.objects.get(kind="foil").uid]) in text
     (run,) = sent
     assert f"runs/{run.uid}/" in text
     assert (run.verb, run.config["preset"], run.config["promote"]) == (Run.Verb.TRAIN, "quick", True)

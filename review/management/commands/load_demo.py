@@ -37,6 +37,7 @@ class Command(BaseCommand):
             "",
             f"A synthetic demonstration: /campaigns/{demo.campaign.uid}/",
             f"Simulated foils to judge, without signing in: /campaigns/{demo.foils.uid}/triage/",
+            f"Their network, for the lead to train: /campaigns/{demo.foils.uid}/foils/network/",
             "",
         ]
         for name, (_roles, what) in demonstration.CAST.items():
