@@ -23,7 +23,7 @@ from benchmarks.record import VAR
 from mlcore.dataset import MANIFEST_FILE
 from mlcore.foil_classifier.dataset import BLANK, CUT_OUT, LOOK_ALIKE, FoilSample, write_foil_dataset
 from mlcore.foil_classifier.pasting import cut_box
-from mlcore.simulate.foil_survey import FOIL, TEMPTING_UM
+from mlcore.simulate.foil_survey import FOIL
 from mlcore.simulate.foils import (
     APART,
     SHOWN,
@@ -40,10 +40,12 @@ from mlcore.simulate.foils import (
 Images = NDArray[np.uint8]
 
 NM_PER_PX = 1000.0 * FOIL.um_per_px
-# Rejected by people: images with a pit that is large enough to be taken for a crater.
+# Rejected by people, who clicked what the network took for a crater: images of more pits, each with one.
 PITTED = replace(FOIL, pits=1.5)
 # An expert's outline keeps so much ground around the rim, is not quite round, and has so many corners.
 OUTLINE, UNEVEN, CORNERS = 1.5, 0.05, 24
+# Smaller pits are not seen.
+SMALLEST_PIT_UM = 0.4
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Sizes:
     """How many images of each set."""
 
     train_blanks: int = 1500
-    rejected: int = 300
+    rejected: int = 600
     validation_blanks: int = 500
     test_blanks: int = 500
     train_craters: int = 77
@@ -96,10 +98,12 @@ class Taken:
     Attributes:
         images: (n, H, W).
         craters: The one crater of each; empty of blanks.
+        pits: (n, 3): x_px, y_px, diameter_um of the largest pit of each, where all have one; else (0, 3).
     """
 
     images: Images
     craters: list[Crater]
+    pits: NDArray[np.float64]
 
     @property
     def diameters_um(self) -> NDArray[np.float64]:
@@ -121,6 +125,7 @@ def taken(which: Set, n: int) -> Taken:
                 images=np.stack([image for image, _, _ in made]),
                 craters=np.array([[c.x_px, c.y_px, c.diameter_um] for _, c, _ in made if c]),
                 families=np.array([str(c.family) for _, c, _ in made if c]),
+                pits=np.array([[p.x_px, p.y_px, p.diameter_um] for _, _, p in made if p]).reshape(-1, 3),
             )
         half.replace(path)
     with np.load(path, allow_pickle=False) as kept:
@@ -128,34 +133,36 @@ def taken(which: Set, n: int) -> Taken:
             Crater(float(row[0]), float(row[1]), float(row[2]), Family(str(family)))
             for row, family in zip(kept["craters"], kept["families"], strict=True)
         ]
-        return Taken(kept["images"], craters)
+        return Taken(kept["images"], craters, kept["pits"])
 
 
-def _made(which: Set, n: int) -> Iterator[tuple[Images, Crater | None, list[LookAlike]]]:
-    """Of a foil with more pits only images that tempt."""
+def _made(which: Set, n: int) -> Iterator[tuple[Images, Crater | None, LookAlike | None]]:
+    """Of a foil with more pits only images that have one to be seen."""
     wants_pit = which.foil == PITTED
     with ProcessPoolExecutor(cpu_count() or 1, mp_context=get_context("spawn")) as processes:
         left = n
         for start in count(0, 64):
             numbers = range(start, start + min(64, max(4, left)))
             for made in processes.map(_one, [which] * len(numbers), numbers, chunksize=4):
-                if left and (not wants_pit or any(_tempts(thing) for thing in made[2])):
+                if left and (not wants_pit or made[2]):
                     left -= 1
                     yield made
             if not left:
                 return
 
 
-def _tempts(thing: LookAlike) -> bool:
-    return thing.kind == "pit" and thing.diameter_um >= TEMPTING_UM
-
-
-def _one(which: Set, number: int) -> tuple[Images, Crater | None, list[LookAlike]]:
+def _one(which: Set, number: int) -> tuple[Images, Crater | None, LookAlike | None]:
     seed = which.first_seed + number
     families = [which.families[number % len(which.families)]] if which.families else []
     scene = make_scene(which.foil, seed, families)
     image = expose(scene, draw_exposure(seed), seed)
-    return image, scene.craters[0] if scene.craters else None, scene.lookalikes
+    pits = [
+        thing
+        for thing in scene.lookalikes
+        if which.foil == PITTED and thing.kind == "pit" and thing.diameter_um >= SMALLEST_PIT_UM
+    ]
+    largest = max(pits, key=lambda pit: pit.diameter_um, default=None)
+    return image, scene.craters[0] if scene.craters else None, largest
 
 
 def dataset(sizes: Sizes, *, has_rejected: bool) -> Path:
@@ -174,9 +181,21 @@ def _samples(sizes: Sizes, *, has_rejected: bool) -> Iterator[FoilSample]:
         ("test", TEST_BLANKS, sizes.test_blanks),
     )
     for side, which, n in blanks:
-        yield from _whole(BLANK, side, taken(which, n).images)
+        for image in taken(which, n).images:
+            yield FoilSample(BLANK, side, image, nm_per_px=NM_PER_PX, origin="simulated foil")
     if has_rejected:
-        yield from _whole(LOOK_ALIKE, "train", taken(REJECTED, sizes.rejected).images)
+        rejected = taken(REJECTED, sizes.rejected)
+        for image, (x_px, y_px, diameter_um) in zip(rejected.images, rejected.pits, strict=True):
+            yield FoilSample(
+                LOOK_ALIKE,
+                "train",
+                image,
+                diameter_px=float(diameter_um) * 1000.0 / NM_PER_PX,
+                nm_per_px=NM_PER_PX,
+                origin="simulated foil, rejected",
+                x_px=float(x_px),
+                y_px=float(y_px),
+            )
     craters = (
         ("train", TRAIN_CRATERS, sizes.train_craters),
         ("validation", VALIDATION_CRATERS, sizes.validation_craters),
@@ -187,11 +206,6 @@ def _samples(sizes: Sizes, *, has_rejected: bool) -> Iterator[FoilSample]:
         for image, crater in zip(found.images, found.craters, strict=True):
             pixels, alpha, diameter_px = cut_box(image, outline(crater))
             yield FoilSample(CUT_OUT, side, pixels, alpha, diameter_px, NM_PER_PX, "simulated test shot")
-
-
-def _whole(kind: str, side: str, images: Images) -> Iterator[FoilSample]:
-    for image in images:
-        yield FoilSample(kind, side, image, nm_per_px=NM_PER_PX, origin="simulated foil")
 
 
 def outline(crater: Crater) -> list[list[float]]:

@@ -62,6 +62,8 @@ class Config:
         paired: Share of the blank crops, in the first and in the second step, that are the very ground on
             which the crater beside them in the batch is pasted: what differs is the crater alone.
         hard_share: Of blank crops, from a known look-alike, where there are any.
+        decoy_share: Of grounds, with a crater to come or without, those on which a look-alike whose place is
+            known is pasted first: warped as craters are, so that neither seams nor warps tell the two apart.
         crater_share: Of crops with a crater, from a confirmed crater's own picture; reached from 20 of them
             on, and in proportion below, so that a few are not learned by heart.
         mine_every: In the second step, the blanks that the network believes most are looked for anew after so
@@ -108,6 +110,7 @@ class Config:
     easy_factor: float = 4.0
     paired: tuple[float, ...] = (0.0, 0.0)
     hard_share: float = 0.3
+    decoy_share: float = 0.5
     crater_share: float = 0.2
     mine_every: int = 400
     mine_pool: int = 1000
@@ -155,6 +158,7 @@ PRESETS: dict[str, Config] = {
         blur_share=0.0,
         easy_share=0.0,
         hard_share=0.0,
+        decoy_share=0.0,
         crater_share=0.0,
         mine_every=0,
     ),
@@ -166,7 +170,8 @@ _LENGTHS = {**dict.fromkeys([*_RANGES, "crop_2_px", "fit", "worn", "paired"], 2)
 # These may be 0.
 _FROM_ZERO = {"mine_every", "pool_after", "size_px", "steps_1", "steps_2"}
 _SHARES = {
-    "dropout", "broken_share", "residue_share", "blur_share", "easy_share", "hard_share", "crater_share",
+    "dropout", "broken_share", "residue_share", "blur_share", "easy_share", "hard_share", "decoy_share",
+    "crater_share",
     "mine_share", "sensitivity", "paired", "residue_off", "worn",
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """From a frozen dataset to batches, made as training goes. No torch: numpy arrays."""
 
 from collections import OrderedDict
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from mlcore.errors import InvalidInput
 from mlcore.foil_classifier.config import Config
 from mlcore.foil_classifier.dataset import BLANK, CRATER, CUT_OUT, LOOK_ALIKE, FoilDataset, FoilEntry
 from mlcore.foil_classifier.normalise import normalise
-from mlcore.foil_classifier.pasting import CutOut, grain, of_box, paste
+from mlcore.foil_classifier.pasting import CutOut, cut, grain, of_box, paste
 from mlcore.foil_classifier.recipe import Recipe
 from mlcore.formats.pictures import Grey
 
@@ -21,6 +22,9 @@ CACHE_BYTES = 1_000_000_000
 ENOUGH_CRATERS = 20
 # The middle of a pasted cut-out keeps at least this share of its size off the edge, so that half can be seen.
 OFF_THE_EDGE = 0.2
+# A look-alike is cut out along a circle so many times as wide, as experts' outlines keep some ground; where
+# people only clicked, it is taken to be as large as this.
+OUTLINE_OF_DECOYS, USUAL_DECOY_PX = 1.5, 24.0
 
 
 class Pictures:
@@ -87,6 +91,9 @@ class TrainingCrops:
                 f"{len(self.blanks)} and {len(cut_outs) + len(self.craters)}; add what is missing."
             )
         self.recipe = Recipe(cut_outs, config) if cut_outs else None
+        decoys = [self._decoy(entry) for entry in self.look_alikes if entry.x_px is not None]
+        # What lies in a pit as residue does in a crater would make it one.
+        self.decoys = Recipe(decoys, replace(config, residue_share=0.0)) if decoys else None
         self._usual_px = np.median([entry.shape for entry in self.blanks], axis=0).astype(int)
 
     def crop_px(self, wanted: tuple[int, int]) -> tuple[int, int]:
@@ -138,7 +145,31 @@ class TrainingCrops:
         number = (
             random.integers(len(self.blanks)) if weights is None else random.choice(len(weights), p=weights)
         )
-        return _crop(self.pictures.pixels(self.blanks[int(number)]), random, size)
+        return self._ground(self.blanks[int(number)], random, size)
+
+    def _ground(self, entry: FoilEntry, random: np.random.Generator, size: tuple[int, int]) -> Grey:
+        """A crop of a blank, perhaps with a look-alike on it."""
+        ground = _crop(self.pictures.pixels(entry), random, size)
+        if self.decoys is None or random.random() >= self.config.decoy_share:
+            return ground
+        return self._pasted(ground, entry, self.decoys, random)
+
+    def _pasted(
+        self, ground: Grey, entry: FoilEntry, recipe: Recipe, random: np.random.Generator, ease: float = 0.0
+    ) -> Grey:
+        """Ground of a blank with something drawn by chance somewhere on it."""
+        patch, size_px = recipe.draw(random, float(min(ground.shape)), entry.nm_per_px, ease=ease)
+        x, y = (_place(random, edge, OFF_THE_EDGE * size_px) for edge in ground.shape[::-1])
+        return paste(ground, patch, x, y, random, grain_of_ground=self.pictures.grain(entry))
+
+    def _decoy(self, entry: FoilEntry) -> CutOut:
+        """A look-alike with the ground around the place where people saw it."""
+        pixels = self.pictures.pixels(entry)
+        radius = OUTLINE_OF_DECOYS / 2.0 * (entry.diameter_px or USUAL_DECOY_PX)
+        turns = np.linspace(0.0, 2.0 * np.pi, 32, endpoint=False)
+        middle = np.array([entry.x_px, entry.y_px], np.float64)
+        circle = middle + radius * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+        return cut(pixels, np.clip(circle, 0.0, pixels.shape[::-1]).tolist(), entry.nm_per_px)
 
     def _with_crater(
         self, random: np.random.Generator, size: tuple[int, int], ease: float
@@ -154,10 +185,8 @@ class TrainingCrops:
                 "they are, or cut some craters out."
             )
         entry = self.blanks[random.integers(len(self.blanks))]
-        ground = _crop(self.pictures.pixels(entry), random, size)
-        patch, size_px = self.recipe.draw(random, float(min(size)), entry.nm_per_px, ease=ease)
-        x, y = (_place(random, edge, OFF_THE_EDGE * size_px) for edge in size[::-1])
-        return paste(ground, patch, x, y, random, grain_of_ground=self.pictures.grain(entry)), ground
+        ground = self._ground(entry, random, size)
+        return self._pasted(ground, entry, self.recipe, random, ease), ground
 
     def _crop_around(self, entry: FoilEntry, random: np.random.Generator, size: tuple[int, int]) -> Grey:
         """A crop that holds the place marked in a picture, where one is."""

@@ -98,6 +98,47 @@ def test_look_alikes_are_grounds_without_a_crater(frozen: Freeze):
     assert 35 <= shown.sum() <= 65
 
 
+def with_a_disc(*, place: bool = True) -> FoilSample:
+    """A look-alike far brighter than any crater."""
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    pixels = np.where(np.hypot(x - 50, y - 40) < 9, 250, 100).astype(np.uint8)
+    at = {"x_px": 50.5, "y_px": 40.5, "diameter_px": 18.0} if place else {}
+    return FoilSample(LOOK_ALIKE, "train", pixels, **at)  # type: ignore[arg-type]
+
+
+def has_disc(images: np.ndarray) -> np.ndarray:
+    """More that is bright than a crater's rim and the grain."""
+    return (images > 2.0).sum((1, 2, 3)) > 125
+
+
+def test_look_alikes_are_pasted_on_grounds_of_both_kinds(frozen: Freeze):
+    config = replace(CONFIG, hard_share=0.0, decoy_share=0.5, size_px=(27.0, 30.0), residue_share=0.0)
+    crops = TrainingCrops(frozen([make_blank(1), make_cut_out(1), with_a_disc()]), config)
+    images, labels = crops.batch(np.random.default_rng(3), 400, (64, 64))
+    shown = has_disc(images)
+    # decoy_share of the crops of each kind, less a few that lie half outside, give or take four deviations.
+    assert 65 <= shown[labels == 0].sum() <= 125
+    assert 65 <= shown[labels == 1].sum() <= 125
+
+
+@pytest.mark.parametrize(("place", "share"), [(False, 1.0), (True, 0.0)])
+def test_look_alikes_are_not_pasted_without_their_place_or_where_that_is_not_wished(
+    frozen: Freeze, place: bool, share: float
+):
+    config = replace(CONFIG, hard_share=0.0, decoy_share=share, size_px=(27.0, 30.0), residue_share=0.0)
+    crops = TrainingCrops(frozen([make_blank(1), make_cut_out(1), with_a_disc(place=place)]), config)
+    images, _ = crops.batch(np.random.default_rng(3), 60, (64, 64))
+    assert not has_disc(images).any()
+
+
+def test_a_look_alike_that_was_only_clicked_is_cut_out_too(frozen: Freeze):
+    clicked = replace(with_a_disc(), diameter_px=None)
+    crops = TrainingCrops(frozen([make_blank(1), make_cut_out(1), clicked]), CONFIG)
+    assert crops.decoys is not None
+    (decoy,) = crops.decoys.cut_outs
+    assert decoy.contrast.max() > 1
+
+
 def test_without_a_place_a_crater_is_shown_whole_or_not_at_all(frozen: Freeze):
     config = replace(CONFIG, crater_share=1.0)
     placeless = with_a_dot(CRATER, 30, 30, place=False)
