@@ -53,7 +53,10 @@ def _looking_through(workflow: Workflow) -> Step | None:
     return Step(
         ngettext("%(n)s candidate waits for an expert", "%(n)s candidates wait for an expert", n)
         % {"n": whole(n)},
-        _("The most probable craters come first; what the microscope says of them tests the network, or teaches it."),
+        _(
+            "The most probable craters come first; what the microscope says of them tests the network, or "
+            "teaches it."
+        ),
         _("Look through them"),
         reverse("review:foil_results", args=[workflow.campaign.uid]),
     )
