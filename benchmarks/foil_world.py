@@ -170,7 +170,9 @@ def dataset(sizes: Sizes, *, has_rejected: bool) -> Path:
     name = f"dataset-{sizes.train_blanks}-{'rejected' if has_rejected else 'published'}-{version()[:12]}"
     folder = VAR / "foil_world" / name
     if not (folder / MANIFEST_FILE).exists():
-        write_foil_dataset(folder, _samples(sizes, has_rejected=has_rejected), {"synthetic": version()})
+        samples = list(_samples(sizes, has_rejected=has_rejected))
+        synthetic = {"samples": len(samples), "of": len(samples)}
+        write_foil_dataset(folder, samples, {"synthetic": synthetic, "simulator": version()})
     return folder
 
 

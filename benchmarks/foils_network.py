@@ -44,6 +44,7 @@ def setup() -> None:
     """Make the images."""
     for has_rejected in (False, True):
         foil_world.dataset(Sizes(), has_rejected=has_rejected)
+    _Asked(Sizes(), foil_world.dataset(Sizes(), has_rejected=False))
 
 
 def run(quick: bool) -> Result:

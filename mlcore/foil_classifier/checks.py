@@ -102,6 +102,20 @@ def too_large(
     )
 
 
+def on_ground(
+    shape: tuple[int, int], nm_per_px: float | None, nm_per_px_of_blanks: float | None
+) -> tuple[int, int]:
+    """(height, width) in pixels of the blanks; as it is where either scale is unknown."""
+    ratio = nm_per_px / nm_per_px_of_blanks if nm_per_px and nm_per_px_of_blanks else 1.0
+    return round(ratio * shape[0]), round(ratio * shape[1])
+
+
+def usual_scale(nm_per_px: Iterable[float | None]) -> float | None:
+    """The median of the pixels' sizes, of those that are known."""
+    known = [scale for scale in nm_per_px if scale]
+    return float(np.median(known)) if known else None
+
+
 def other_weights(card: ModelCard, config: Config) -> str | None:
     """Weights to continue from are this system's and of the layout to be trained."""
     if card.system != SYSTEM:
@@ -291,8 +305,7 @@ def check_dataset(dataset: FoilDataset, config: Config, tell: Callable[[str], No
     blanks = [entry for entry in train if entry.kind == BLANK]
     cut_outs = [entry for entry in train if entry.kind == CUT_OUT]
     n_craters = len(cut_outs) + sum(entry.kind == CRATER for entry in train)
-    scales = [entry.nm_per_px for entry in blanks if entry.nm_per_px]
-    scale = float(np.median(scales)) if scales else None
+    scale = usual_scale(entry.nm_per_px for entry in blanks)
     sizes = ((_name(entry), _size_on_ground(dataset, entry, scale)) for entry in cut_outs)
     for sentence in (
         too_few(len(blanks), n_craters),
@@ -324,7 +337,6 @@ def _size_on_ground(dataset: FoilDataset, entry: FoilEntry, nm_per_px: float | N
     alpha = dataset.alpha(entry)
     if alpha is None or not alpha.any():
         return 0, 0
-    ratio = entry.nm_per_px / nm_per_px if entry.nm_per_px and nm_per_px else 1.0
     ends = [np.flatnonzero(alpha.any(axis=axis)) for axis in (1, 0)]
-    height, width = (round(ratio * float(end[-1] - end[0] + 1)) for end in ends)
-    return height, width
+    height, width = (int(end[-1] - end[0] + 1) for end in ends)
+    return on_ground((height, width), entry.nm_per_px, nm_per_px)

@@ -54,6 +54,7 @@ def train(job: TrainJob, events: EventLog) -> dict[str, Any]:
     started_from = _card_of_initial_weights(job, config)
     dataset = FoilDataset(Path(job.dataset_dir))
     dataset.verify()
+    notes = _notes(dataset.manifest.provenance)
     events.progress(0.0, "looking the pictures through", force=True)
     crops = TrainingCrops(dataset, config, checks.check_dataset(dataset, config, events.log))
     events.log(_told(crops))
@@ -87,7 +88,7 @@ def train(job: TrainJob, events: EventLog) -> dict[str, Any]:
         steps=config.steps,
         device=_describe(device, config),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        notes=_notes(dataset.manifest.provenance),
+        notes=notes,
         **_measure(model, dataset, events),
     )
     artifact = Path(job.out_dir) / ARTIFACT_FOLDER

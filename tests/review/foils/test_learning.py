@@ -423,6 +423,15 @@ class TestWhatKeepsItFromBeginning:
         sentence = self.obstacle(foils)
         assert large.picture.name in sentence and "92 × 62 px" in sentence and "64 × 48 px" in sentence
 
+    def test_cut_outs_are_compared_by_their_size_on_the_ground(
+        self, foils: Campaign, enough: None, cut: Callable
+    ):
+        large = cut(polygon=[[0, 0], [90, 0], [90, 60], [0, 60]])
+        Picture.objects.filter(campaign=foils).update(nm_per_px=50.0)
+        Picture.objects.filter(pk=large.picture_id).update(nm_per_px=25.0)
+        # Half as many of the blanks' pixels.
+        assert "larger than" not in self.obstacle(foils)
+
     def test_weights_of_another_layout(
         self, foils: Campaign, enough: None, script: Play, client_of: Callable, lead: User
     ):

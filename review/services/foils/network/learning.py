@@ -52,17 +52,22 @@ def _of_rows(material: Material) -> str | None:
             "%(n)d more are in pictures of the validation and test sides, which nothing is ever trained on."
         )
         return f"{sentence} {held_out % {'n': n_held_out}}"
-    blanks = [(item.picture.height_px, item.picture.width_px) for item in material.of(BLANK, train)]
-    return sentence or checks.too_large(_sizes(material), blanks)
+    blanks = [item.picture for item in material.of(BLANK, train)]
+    scale = checks.usual_scale(blank.nm_per_px for blank in blanks)
+    shapes = [(blank.height_px, blank.width_px) for blank in blanks]
+    return sentence or checks.too_large(_sizes(material, scale), shapes)
 
 
-def _sizes(material: Material) -> Iterator[tuple[str, tuple[int, int]]]:
-    """What each cut-out to train on is called, and what it covers with the pixel over which it fades."""
+def _sizes(material: Material, nm_per_px: float | None) -> Iterator[tuple[str, tuple[int, int]]]:
+    """What each cut-out to train on is called, and what it covers with the pixel over which it fades.
+
+    In pixels of the blanks, as training compares them.
+    """
     for cut in material.cuts:
         if cut.side == Picture.Side.TRAIN:
             x, y = zip(*cut.cut_out.polygon, strict=True)
             height, width = (ceil(max(edge) + 1) - floor(min(edge) - 1) for edge in (y, x))
-            yield cut.picture.name, (height, width)
+            yield cut.picture.name, checks.on_ground((height, width), cut.picture.nm_per_px, nm_per_px)
 
 
 def _check_start(config: Config, version: ModelVersion) -> None:
