@@ -180,7 +180,7 @@ def test_what_volunteers_reject_scores_lower_where_nobody_has_looked(
     after, craters_after = scores_of(survey.unseen), scores_of(survey.craters)
     fall = before - after
     assert (fall > 0).mean() >= 0.75
-    # Processors round differently, and so each learns a little otherwise: how far beyond chance it falls counts.
+    # Processors round differently, so each learns a little otherwise: how far beyond chance it falls counts.
     assert fall.mean() > 2.5 * fall.std(ddof=1) / np.sqrt(len(fall))
     # Not because it calls less of anything a crater.
     assert craters_after.mean() - after.mean() > craters_before.mean() - before.mean()
