@@ -97,7 +97,8 @@ export class KeyRegistry {
   }
 
   #belongsElsewhere(event, key) {
-    const target = event.target;
+    // Until the next frame a dialog that has just closed keeps the keyboard, and nobody sees where it is.
+    const target = event.target?.closest?.("dialog:not([open])") ? null : event.target;
     if (event.defaultPrevented || target?.closest?.("dialog[open]")) {
       return true;
     }
