@@ -145,6 +145,8 @@ def _look_at_thresholds(page: Page, campaign: Campaign) -> None:
     tab(page, "Stream")
     expect(page.get_by_text("Scores of version 1 of the foil network")).to_be_visible()
     slider = page.locator("#threshold-slider")
+    # It is hidden until the page's script moves it.
+    expect(slider).to_be_visible()
     slider.focus()
     slider.press("Home")
     expect(page.locator("[data-figure=removed]")).to_contain_text("0")
