@@ -48,6 +48,8 @@ def test_the_slider_shows_and_the_button_sets(
     page = open_page(lead, reverse("review:foil_stream", args=[foils.uid]), viewport=viewport)
     removed, known = page.locator("[data-figure=removed]"), page.locator("[data-figure=known-0]")
     number, slider = page.locator("#id_threshold"), page.locator("#threshold-slider")
+    # Hidden until the page's script moves it.
+    expect(slider).to_be_visible()
     expect(removed).to_have_text("0\N{NO-BREAK SPACE}%")
     expect(known).to_contain_text("0 of 4")
     left = page.locator("[data-dot='0'] circle").get_attribute("cx")
