@@ -3,11 +3,7 @@
 import { gettext } from "tektite/lib/i18n";
 import { KeyRegistry } from "tektite/lib/keys";
 import { showKeys } from "tektite/lib/keys_dialog";
-
-const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const PAN = 0.15;
-/** By how much a press enlarges. */
-export const STEP = 1.5;
+import { STEPS, viewKeys } from "tektite/pages/picture_keys";
 
 /**
  * @param {object} needs
@@ -56,39 +52,8 @@ export function listen({ stage, drawing, enter, keep, nextContrast, invert, turn
     { keys: ["Escape"], group: outline, title: gettext("Abandon the outline"), run: () => drawing.abandon(), when: hasPoints },
   );
   const view = gettext("View");
-  keys.add(
-    {
-      keys: ["+", "="],
-      shown: ["+"],
-      group: view,
-      title: gettext("Larger"),
-      run: () => stage.zoom(STEP),
-      when: looking,
-      repeat: true,
-    },
-    { keys: ["-"], group: view, title: gettext("Smaller"), run: () => stage.zoom(1 / STEP), when: looking, repeat: true },
-    { keys: ["0"], group: view, title: gettext("The whole picture"), run: () => stage.whole(), when: looking },
-    {
-      keys: Object.keys(STEPS).map((key) => `Shift+${key}`),
-      shown: ["Shift+ArrowLeft", "Shift+ArrowRight", "Shift+ArrowUp", "Shift+ArrowDown"],
-      group: view,
-      title: gettext("Move the enlarged picture"),
-      run: (event) => stage.pan(...STEPS[event.key].map((step) => -PAN * step)),
-      when: looking,
-      repeat: true,
-    },
-    { keys: ["b"], group: view, title: gettext("More contrast, and round again"), run: nextContrast },
-    { keys: ["i"], group: view, title: gettext("Invert"), run: invert },
-    { keys: ["f"], group: view, title: gettext("Next focus"), run: () => turnFocus(1), when: looking },
-    { keys: ["Shift+f"], group: view, title: gettext("Focus before"), run: () => turnFocus(-1), when: looking },
-    {
-      keys: ["h"],
-      group: view,
-      title: gettext("Hide the outlines while held"),
-      run: () => stage.element.classList.add("bare"),
-      release: () => stage.element.classList.remove("bare"),
-    },
-  );
+  const hiding = gettext("Hide the outlines while held");
+  keys.add(...viewKeys({ stage, looking, group: view, hiding, nextContrast, invert, turnFocus }));
   keys.add({ keys: ["?"], group: view, title: gettext("All keys"), run: showKeys(keys) });
   keys.attach(window);
 }
