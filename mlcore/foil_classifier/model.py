@@ -9,10 +9,43 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mlcore.errors import InvalidInput
-from mlcore.foil_classifier.config import Config, other_layout
+from mlcore.foil_classifier.config import NORM_EPSILON, NORM_MOMENTUM, Config, other_layout
 
 # The first so many dense layers are followed by dropout.
 DROPPED_LAYERS = 2
+
+
+class BatchNorm(nn.Module):
+    """Brings each map to mean 0 and deviation 1, then adds a trained bias (Ioffe & Szegedy 2015).
+
+    torch's own has a trained scale, too, or neither of the two.
+
+    Args:
+        channels: How many maps.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("variance", torch.ones(channels))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """By the batch's own mean and deviation in training, by their running means in scoring.
+
+        Args:
+            maps: (n, C, H, W).
+        """
+        mean, variance = self.get_buffer("mean"), self.get_buffer("variance")
+        return nn.functional.batch_norm(
+            maps, mean, variance, None, self.bias, self.training, NORM_MOMENTUM, NORM_EPSILON
+        )
+
+    def initialise(self) -> None:
+        """As if nothing had been seen."""
+        nn.init.zeros_(self.bias)
+        nn.init.zeros_(self.get_buffer("mean"))
+        nn.init.ones_(self.get_buffer("variance"))
 
 
 class FoilClassifier(nn.Module):
@@ -22,7 +55,7 @@ class FoilClassifier(nn.Module):
     its layer list is unpublished, and the default one of Config is one of many that fit these numbers.
 
     Args:
-        config: channels, first_kernel_px, first_stride, pool_after, dense, dropout.
+        config: channels, first_kernel_px, first_stride, pool_after, dense, batch_norm, dropout.
     """
 
     def __init__(self, config: Config) -> None:
@@ -32,7 +65,8 @@ class FoilClassifier(nn.Module):
         width = 1
         for number, channels in enumerate(config.channels):
             kernel, stride = (config.first_kernel_px, config.first_stride) if number == 0 else (3, 1)
-            layers += [nn.Conv2d(width, channels, kernel, stride, kernel // 2), nn.ReLU()]
+            layers.append(nn.Conv2d(width, channels, kernel, stride, kernel // 2, bias=not config.batch_norm))
+            layers += [BatchNorm(channels), nn.ReLU()] if config.batch_norm else [nn.ReLU()]
             if number in config.pool_after:
                 layers.append(nn.MaxPool2d(2))
             width = channels
@@ -55,6 +89,8 @@ class FoilClassifier(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+            elif isinstance(module, BatchNorm):
+                module.initialise()
 
     def forward(self, images: Tensor) -> Tensor:
         """The logit of a crater being in each image.

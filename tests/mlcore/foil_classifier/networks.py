@@ -9,7 +9,7 @@ import torch
 from mlcore.artifact import ModelCard, write_artifact
 from mlcore.foil_classifier.config import Config, make_config
 from mlcore.foil_classifier.engines import fixed_images
-from mlcore.foil_classifier.model import FoilClassifier, save_weights
+from mlcore.foil_classifier.model import BatchNorm, FoilClassifier, save_weights
 from mlcore.formats.pictures import Grey
 
 # Narrow, so that tests are quick; the first convolution as in the default layout.
@@ -37,6 +37,10 @@ def write_network(
         if parameter.ndim == 1:
             # Biases of all signs, as after a training.
             torch.nn.init.normal_(parameter, std=0.1)
+    for module in model.modules():
+        if isinstance(module, BatchNorm):
+            torch.nn.init.normal_(module.get_buffer("mean"), std=0.1)
+            torch.nn.init.uniform_(module.get_buffer("variance"), 0.5, 2.0)
     card = replace(
         ModelCard.example(),
         system="foil_classifier",

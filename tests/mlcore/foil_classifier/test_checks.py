@@ -161,13 +161,18 @@ class TestWeights:
     CARD = replace(ModelCard.example(), system="foil_classifier", config=PRESETS["quick"].to_json())
 
     def test_the_same_layout_fits_whatever_the_recipe(self):
-        assert checks.other_weights(self.CARD, PRESETS["paper"]) is None
+        assert checks.other_weights(self.CARD, PRESETS["full"]) is None
 
     def test_another_layout_is_named_beside_the_wanted_one(self):
         sentence = str(checks.other_weights(self.CARD, make_config("quick", {"channels": [4] * 8})))
         assert "convolutions 8, 16, 16, 16, 24, 40, 80, 128" in sentence
         assert "convolutions 4, 4, 4" in sentence
         assert "start from scratch" in sentence
+
+    def test_with_and_without_batch_normalisation(self):
+        sentence = str(checks.other_weights(self.CARD, make_config("quick", {"batch_norm": False})))
+        assert "with batch normalisation" in sentence
+        assert "without batch normalisation" in sentence
 
     def test_another_system(self):
         assert "is a crater_detector" in str(checks.other_weights(ModelCard.example(), PRESETS["quick"]))

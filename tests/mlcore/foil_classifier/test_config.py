@@ -35,6 +35,7 @@ def test_the_published_recipe_is_what_is_published():
         ({"hard_share": 1.5}, "from 0 to 1"),
         ({"rate_1": float("nan")}, "rate_1 is a number"),
         ({"precision": "float16"}, "float32, bfloat16"),
+        ({"batch_norm": 1}, "batch_norm is true or false"),
         ({"dense": [16, 2]}, "last dense layer has width 1"),
         ({"dense": []}, "dense is a list"),
         ({"first_kernel_px": 4}, "odd"),

@@ -9,7 +9,13 @@ from torch import nn
 from mlcore.errors import InvalidInput
 from mlcore.foil_classifier.config import PRESETS, make_config
 from mlcore.foil_classifier.losses import ease, losses, optimiser, rate
-from mlcore.foil_classifier.model import FoilClassifier, load_weights, parameter_count, save_weights
+from mlcore.foil_classifier.model import (
+    BatchNorm,
+    FoilClassifier,
+    load_weights,
+    parameter_count,
+    save_weights,
+)
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
@@ -19,6 +25,27 @@ def test_it_has_the_published_number_of_weights_and_layers(preset: str):
     kinds = [type(module) for module in model.modules()]
     assert (kinds.count(nn.Conv2d), kinds.count(nn.Linear)) == (8, 7)
     assert kinds.count(nn.Dropout) > 0
+
+
+def test_maps_are_normalised_over_the_batch_in_training_and_by_running_means_afterwards():
+    norm = BatchNorm(2)
+    maps = torch.randn(4, 2, 8, 8) * torch.tensor([3.0, 0.5])[:, None, None] + 5.0
+    for _ in range(300):
+        trained = norm(maps)
+    torch.testing.assert_close(trained.mean((0, 2, 3)), torch.zeros(2), atol=1e-5, rtol=0.0)
+    torch.testing.assert_close(trained.std((0, 2, 3)), torch.ones(2), atol=0.01, rtol=0.0)
+    norm.eval()
+    torch.testing.assert_close(norm(maps), trained, atol=0.05, rtol=0.0)
+    # One image alone: its own mean stays in it.
+    assert norm(maps[:1] + 3.0).mean() > 0.5
+
+
+def test_a_network_that_begins_anew_has_seen_nothing():
+    model, fresh = FoilClassifier(PRESETS["quick"]), BatchNorm(8)
+    model(torch.randn(2, 1, 64, 64))
+    model.initialise()
+    norm = next(module for module in model.modules() if isinstance(module, BatchNorm))
+    torch.testing.assert_close(norm.state_dict(), fresh.state_dict())
 
 
 @given(st.integers(32, 90), st.integers(32, 90), st.integers(1, 3))
