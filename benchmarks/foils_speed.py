@@ -1,8 +1,8 @@
 """How many pictures of foils a minute go from JPEG files to scores, on two cores and on an accelerator.
 
 The files are simulated foils of 384 × 512 px and the network is of the default layout. How fast it is does
-not hang on what it has learnt; whether bfloat16 may be taken does, and where a trained network lies in
-TRAINED that one answers.
+not hang on what it has learnt; whether bfloat16 may be taken does, and where foils.network has trained one,
+that one answers.
 """
 
 import itertools
@@ -20,7 +20,8 @@ import torch
 from PIL import Image
 from skimage.feature import match_template
 
-from benchmarks.record import VAR, Result
+from benchmarks import foils_network
+from benchmarks.record import Result
 from mlcore.artifact import WEIGHTS_FILE, ModelCard, read_card, write_artifact
 from mlcore.foil_classifier.config import Config
 from mlcore.foil_classifier.engines import ENGINES, choose
@@ -41,7 +42,6 @@ WANTED_PER_MINUTE, CORES = 30_000, 2
 # That of the site's own copies for people; the others tell what another would have cost.
 QUALITY, OTHER_QUALITIES = 85, (75, 95)
 SEED = 5
-TRAINED = VAR / "foils_network" / "artifact"
 # As in the second step of the training.
 PEER_BATCH = 8
 TEMPLATE_PX = 41
@@ -151,9 +151,10 @@ def _files(folder: Path, n: int) -> dict[int, list[Path]]:
 
 def _network(folder: Path) -> tuple[Path, ModelCard, str]:
     """A trained network where there is one, else one with seeded weights; what it is."""
-    if TRAINED.is_dir():
-        card = read_card(TRAINED)
-        return TRAINED, card, f"A network trained on dataset {card.dataset_sha256[:12]}."
+    trained = foils_network.folder_of_ours()
+    if trained.is_dir():
+        card = read_card(trained)
+        return trained, card, f"A network trained on dataset {card.dataset_sha256[:12]}."
     config = Config()
     torch.manual_seed(SEED)
     model = FoilClassifier(config)

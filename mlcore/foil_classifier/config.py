@@ -81,11 +81,11 @@ class Config:
         sensitivity: The threshold keeps this share of the validation side's pasted craters.
     """
 
-    channels: tuple[int, ...] = (8, 16, 16, 16, 24, 40, 80, 128)
+    channels: tuple[int, ...] = (8, 16, 16, 32, 32, 64, 64, 64)
     first_kernel_px: int = 7
     first_stride: int = 2
     pool_after: tuple[int, ...] = (1, 3, 5)
-    dense: tuple[int, ...] = (256, 128, 64, 32, 16, 8, 1)
+    dense: tuple[int, ...] = (320, 160, 160, 40, 40, 8, 1)
     batch_norm: bool = True
     dropout: float = 0.1
     l2: float = 1e-5
@@ -93,19 +93,19 @@ class Config:
     crop_1_px: int = 150
     steps_1: int = 6000
     batch_1: int = 32
-    rate_1: float = 1e-3
+    rate_1: float = 2e-3
     crop_2_px: tuple[int, ...] = (384, 512)
-    steps_2: int = 1500
+    steps_2: int = 4000
     batch_2: int = 8
-    rate_2: float = 5e-4
-    size_px: tuple[float, ...] = (6.0, 150.0)
+    rate_2: float = 1e-3
+    size_px: tuple[float, ...] = (9.0, 150.0)
     scale: tuple[float, ...] = (0.7, 1.4)
     aspect: float = 1.8
-    fit: tuple[float, ...] = (2.0, 8.0)
-    gain: tuple[float, ...] = (0.5, 1.4)
+    fit: tuple[float, ...] = (1.25, 4.0)
+    gain: tuple[float, ...] = (0.75, 1.4)
     elastic: float = 0.2
-    broken_share: float = 0.5
-    worn: tuple[float, ...] = (0.7, 0.5)
+    broken_share: float = 0.3
+    worn: tuple[float, ...] = (0.9, 0.3)
     residue_share: float = 0.4
     residue_off: float = 0.27
     residue_width: tuple[float, ...] = (0.1, 0.3)
@@ -114,7 +114,7 @@ class Config:
     blur_px: tuple[float, ...] = (0.3, 1.2)
     easy_share: float = 0.3
     easy_factor: float = 4.0
-    paired: tuple[float, ...] = (0.0, 0.0)
+    paired: tuple[float, ...] = (0.5, 0.3)
     hard_share: float = 0.3
     decoy_share: float = 0.5
     crater_share: float = 0.2
@@ -153,9 +153,13 @@ PRESETS: dict[str, Config] = {
     "quick": Config(steps_1=1500, steps_2=300),
     "full": Config(),
     "paper": Config(
+        channels=(8, 16, 16, 16, 24, 40, 80, 128),
+        dense=(256, 128, 64, 32, 16, 8, 1),
         batch_norm=False,
         steps_1=6250,
+        rate_1=1e-3,
         steps_2=2500,
+        rate_2=5e-4,
         size_px=(0.0, 0.0),
         aspect=1.2,
         gain=(1.0, 1.0),
@@ -164,6 +168,7 @@ PRESETS: dict[str, Config] = {
         residue_share=0.0,
         blur_share=0.0,
         easy_share=0.0,
+        paired=(0.0, 0.0),
         hard_share=0.0,
         decoy_share=0.0,
         crater_share=0.0,

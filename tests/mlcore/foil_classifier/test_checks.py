@@ -165,7 +165,7 @@ class TestWeights:
 
     def test_another_layout_is_named_beside_the_wanted_one(self):
         sentence = str(checks.other_weights(self.CARD, make_config("quick", {"channels": [4] * 8})))
-        assert "convolutions 8, 16, 16, 16, 24, 40, 80, 128" in sentence
+        assert "convolutions 8, 16, 16, 32, 32, 64, 64, 64" in sentence
         assert "convolutions 4, 4, 4" in sentence
         assert "start from scratch" in sentence
 
