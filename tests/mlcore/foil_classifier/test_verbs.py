@@ -70,6 +70,8 @@ def test_it_works(foil_dataset: Path, trained: Path):
     assert validation["sensitivity"] >= 0.98
     kinds = {(event["kind"], event.get("name")) for event in read_events(trained)[0]}
     assert {("metric", "loss"), ("metric", "test specificity"), ("progress", None)} <= kinds
+    # The loss has one part: its curve would lie on that of the sum.
+    assert ("metric", "cross-entropy") not in kinds
 
 
 def test_the_same_seed_gives_the_same_bits(foil_dataset: Path, trained: Path, tmp_path: Path):
