@@ -14,20 +14,29 @@ from annotate.services.conversions import DERIVED_KINDS
 from annotate.services.participants import participant_of
 from annotate.services.storage import file_of
 from annotate.tasks import convert_basemap_task
-from benchmarks.rig import ground
+from benchmarks.rig import foils, ground
+from benchmarks.rig.foils import Foils
 from benchmarks.rig.ground import Ground
 from benchmarks.rig.inside import until_rows
 from benchmarks.rig.outcomes import features_due, features_of, told_twice, windows_of
 from benchmarks.rig.site import LEARNING, Site
 from mlcore import api
 from review import tasks
-from review.models import ModelVersion, Run
+from review.models import ModelVersion, Picture, Run, ScoreImport
 from review.services import prediction, runs
+from review.services.foils.network import scoring
 from tests.faults.conftest import SHORT, until_ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 A_MINUTE = timedelta(seconds=61)
+# Enough steps that there is a middle to be killed in; what is learnt does not matter.
+SHORT_FOILS = {"steps_1": 600, "batch_1": 8, "crop_1_px": 64, "steps_2": 20, "batch_2": 2, "mine_every": 0}
+
+
+@pytest.fixture
+def network_of_foils(site: Site) -> Foils:
+    return foils.lay("foils")
 
 
 def kill(site: Site, *names: str) -> None:
@@ -101,6 +110,33 @@ def test_a_prediction_searches_each_window_once(site: Site, place: Ground, versi
     assert searched and all(rows[index] == row for index, row in searched.items())
     assert features_of(run) == features_due(run)
     assert Catalogue.objects.filter(name=run.catalogue.name, source=run.catalogue.source).count() == 1
+
+
+def test_a_foil_network_learns_and_scores_each_picture_once(site: Site, network_of_foils: Foils):
+    run = network_of_foils.ask_for_training(**SHORT_FOILS)
+    tasks.enqueue(run)
+    for attempt, names in enumerate(([LEARNING], ["worker-gpu", "postgres"]), start=1):
+        until_steps(run, site, attempt)
+        kill(site, *names)
+    until_ended(run, site)
+    assert (run.state, run.error, told_twice(run)) == ("finished", "", [])
+    version = ModelVersion.objects.get(run=run)
+
+    run = scoring.request_scoring(campaign=run.campaign, model_version=version, requested_by=None)
+    tasks.enqueue(run)
+    searched = {}
+    for names in ([LEARNING], ["worker-gpu"], ["redis", "web", "postgres"]):
+        until_more_is_searched(run, site, len(searched))
+        kill(site, *names)
+        searched |= {row[0]: row for row in windows_of(run) if row[1] == "done"}
+    until_ended(run, site)
+    assert (run.state, run.error) == ("finished", "")
+    rows = windows_of(run)
+    assert searched and all(rows[index] == row for index, row in searched.items())
+    said = [(one["picture"], one["score"]) for *_, found in rows for one in found or ()]
+    given = Picture.objects.survey().filter(campaign=run.campaign).values_list("pk", "score_raw")
+    assert sorted(said) == sorted(given)
+    assert ScoreImport.objects.filter(run=run).count() == 1
 
 
 def test_a_conversion_ends_well(site: Site, place: Ground):
