@@ -217,7 +217,7 @@ def test_it_continues_from_earlier_weights(foil_dataset: Path, trained: Path, tm
 def test_weights_of_another_layout_are_refused_before_anything_is_trained(
     foil_dataset: Path, trained: Path, tmp_path: Path
 ):
-    with pytest.raises(InvalidInput, match=r"another layout .*dense 256.*dense 1\)"):
+    with pytest.raises(InvalidInput, match=r"another layout .*dense 320.*dense 1\)"):
         train(
             foil_dataset, tmp_path, overrides={**TINY, "dense": [1]},
             initial_weights=str(trained / api.ARTIFACT_FOLDER),
