@@ -52,12 +52,13 @@ def place(site: Site) -> Ground:
 
 @pytest.fixture
 def version(site: Site, place: Ground) -> ModelVersion:
-    """Whatever was trained here before, or something that has learnt nothing."""
-    if not ModelVersion.objects.exists():
+    """Whatever crater detector was trained here before, or one that has learnt nothing."""
+    detectors = ModelVersion.objects.filter(campaign=place.campaign)
+    if not detectors.exists():
         run = place.ask_for_training(**{**SHORT, "steps": 2})
         tasks.enqueue(run)
         until_ended(run, site)
-    return ModelVersion.objects.latest("pk")
+    return detectors.latest("pk")
 
 
 def until_ended(run: Run, site: Site) -> None:

@@ -4,7 +4,8 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock, local
+from queue import Queue
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from mlcore.foil_classifier.config import Config
 from mlcore.foil_classifier.engines.engine import BFLOAT16, CPU, FLOAT32, Engine
 from mlcore.foil_classifier.engines.graph import GREY, MEAN, SCALE, Depth, block_px, onnx_bytes
 from mlcore.foil_classifier.engines.head import Head
-from mlcore.foil_classifier.engines.weights import Weights, read_weights
+from mlcore.foil_classifier.engines.weights import Array, Weights, read_weights
 from mlcore.foil_classifier.normalise import moments
 from mlcore.formats.pictures import Grey
 
@@ -27,6 +28,8 @@ _HINTS = {BFLOAT16: "bf16", FLOAT32: "f32"}
 _WORTH_ITS_OWN, _MOST_OF_THEIR_OWN = 16, 32
 
 Size = tuple[int, int]
+# One network's, those that nobody uses at the moment.
+_Requests = Queue[openvino.InferRequest]
 
 
 def precisions(device: str) -> tuple[str, ...]:
@@ -40,13 +43,6 @@ def precisions(device: str) -> tuple[str, ...]:
 def make(artifact: Path, config: Config, *, device: str, precision: str, lanes: int) -> Engine:
     """See EngineModule."""
     return OpenVinoEngine(read_weights(artifact, config), precision=precision, lanes=lanes)
-
-
-class _Requests(local):
-    """One thread's infer requests by the identity of their network."""
-
-    def __init__(self) -> None:
-        self.of_network: dict[int, openvino.InferRequest] = {}
 
 
 class OpenVinoEngine:
@@ -69,16 +65,23 @@ class OpenVinoEngine:
         self._weights, self._head = weights, Head(weights)
         self._block_px = block_px(weights)
         self._core, self._lock = openvino.Core(), Lock()
-        self._of_any_size: dict[tuple[Depth, bool], openvino.CompiledModel] = {}
-        self._of_size: dict[tuple[Depth, Size], openvino.CompiledModel] = {}
+        self._of_any_size: dict[tuple[Depth, bool], _Requests] = {}
+        self._of_size: dict[tuple[Depth, Size], _Requests] = {}
         self._seen = Counter[tuple[Depth, Size]]()
-        # An infer request serves one thread: each keeps its own, of each network.
-        self._mine = _Requests()
 
     def logits(self, pictures: Sequence[Grey]) -> NDArray[np.float64]:
         """See Engine."""
         height, width = pictures[0].shape
-        request = self._request("uint8" if pictures[0].dtype == np.uint8 else "uint16", (height, width))
+        requests = self._requests("uint8" if pictures[0].dtype == np.uint8 else "uint16", (height, width))
+        request = requests.get()
+        try:
+            return self._head.logits(self._features(request, pictures))
+        finally:
+            requests.put(request)
+
+    def _features(self, request: openvino.InferRequest, pictures: Sequence[Grey]) -> Array:
+        """What the convolutions answer most strongly, (n, C)."""
+        height, width = pictures[0].shape
         grey, mean, scale = (request.get_tensor(name) for name in (GREY, MEAN, SCALE))
         # Of a network for any size.
         grey.shape, mean.shape, scale.shape = (1, 1, height, width), (1, 1, 1, 1), (1, 1, 1, 1)
@@ -88,16 +91,10 @@ class OpenVinoEngine:
             mean.data[...], scale.data[...] = moments(picture)
             request.infer(share_outputs=True)
             features[number] = request.get_output_tensor(0).data[0]
-        return self._head.logits(features)
+        return features
 
-    def _request(self, depth: Depth, size: Size) -> openvino.InferRequest:
-        compiled, mine = self._compiled(depth, size), self._mine.of_network
-        if id(compiled) not in mine:
-            mine[id(compiled)] = compiled.create_infer_request()
-        return mine[id(compiled)]
-
-    def _compiled(self, depth: Depth, size: Size) -> openvino.CompiledModel:
-        """The network for pictures of a depth and size."""
+    def _requests(self, depth: Depth, size: Size) -> _Requests:
+        """Of the network for pictures of a depth and size."""
         with self._lock:
             if (depth, size) in self._of_size:
                 return self._of_size[depth, size]
@@ -111,12 +108,17 @@ class OpenVinoEngine:
                 self._of_any_size[depth, is_blocked] = self._compile(depth, is_blocked, None)
             return self._of_any_size[depth, is_blocked]
 
-    def _compile(self, depth: Depth, is_blocked: bool, size: Size | None) -> openvino.CompiledModel:
+    def _compile(self, depth: Depth, is_blocked: bool, size: Size | None) -> _Requests:
+        """A network, as one infer request for each lane; whoever finds none waits for one.
+
+        All are made before the first of them runs: made while others run, OpenVINO 2026.4 waits for ever now
+        and then.
+        """
         graph = onnx_bytes(self._weights, is_blocked=is_blocked, depth=depth)
         model = self._core.read_model(graph, b"")
         if size:
             model.reshape({GREY: [1, 1, *size], MEAN: [1, 1, 1, 1], SCALE: [1, 1, 1, 1]})
-        return self._core.compile_model(
+        compiled = self._core.compile_model(
             model,
             "CPU",
             {
@@ -127,3 +129,7 @@ class OpenVinoEngine:
                 "ENABLE_CPU_PINNING": False,
             },
         )
+        requests: _Requests = Queue()
+        for _ in range(self.lanes):
+            requests.put(compiled.create_infer_request())
+        return requests
