@@ -1,9 +1,8 @@
 """Pictures through a network: files in, calibrated probabilities out, in the order of the files.
 
-Threads read and decode a few files each and ask the engine, one more of them than the engine has lanes: while
-one waits for the engine or for the interpreter, another has work for the core. Of a hundred thousand files no
-more than a few dozen are open to the threads at a time. A file that cannot be read costs nothing but its own
-score.
+Each lane is a thread that reads and decodes a few files and asks the engine; while one waits for
+the engine the other decodes. Of a hundred thousand files no more than a few dozen are open to the lanes at a
+time. A file that cannot be read costs nothing but its own score.
 """
 
 from collections import deque
@@ -19,15 +18,13 @@ from mlcore.errors import InvalidInput
 from mlcore.foil_classifier.engines.engine import Engine
 from mlcore.formats.pictures import Grey, read_pictures
 
-# A larger picture's maps would take gigabytes in each thread.
+# A larger picture's maps would take gigabytes in each lane.
 MOST_PIXELS = 64_000_000
-# Of one thread at a time: its pictures wait together for the engine.
+# Of one lane at a time: its pictures wait together for the engine.
 MOST_WAITING_PIXELS = 16_000_000
 FILES_AT_A_TIME = 16
-# On two cores a third thread gives a sixth more pictures a minute, a fourth no more.
-SPARE_THREADS = 1
-# Each thread has one piece of work at hand and one to follow.
-PIECES_PER_THREAD = 2
+# Each lane has one piece of work at hand and one to follow.
+PIECES_PER_LANE = 2
 
 # Size and depth.
 _Kind = tuple[tuple[int, ...], str]
@@ -72,7 +69,7 @@ def score_files(
 
     Args:
         paths: May be endless; read as scores are taken.
-        engine: Asked by one thread more than it has lanes.
+        engine: Asked by as many threads as it has lanes.
         check: Called now and then; what it raises ends the scoring.
 
     Yields:
@@ -80,12 +77,11 @@ def score_files(
     """
     waiting: deque[Future[list[Scored]]] = deque()
     left, size = iter(paths), max(FILES_AT_A_TIME, engine.batch)
-    n_threads = engine.lanes + SPARE_THREADS
-    with ThreadPoolExecutor(n_threads, thread_name_prefix="scoring") as threads:
+    with ThreadPoolExecutor(engine.lanes, thread_name_prefix="lane") as lanes:
         try:
             while True:
-                while len(waiting) < PIECES_PER_THREAD * n_threads and (piece := list(islice(left, size))):
-                    waiting.append(threads.submit(_score, piece, engine))
+                while len(waiting) < PIECES_PER_LANE * engine.lanes and (piece := list(islice(left, size))):
+                    waiting.append(lanes.submit(_score, piece, engine))
                 if not waiting:
                     return
                 check()
@@ -96,7 +92,7 @@ def score_files(
 
 
 def _score(paths: Sequence[Path], engine: Engine) -> list[Scored]:
-    """One thread's piece of work."""
+    """One lane's piece of work."""
     best: dict[int, float] = {}
     why: dict[int, str] = {}
     waiting = _Waiting(engine)

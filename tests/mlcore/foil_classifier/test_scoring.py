@@ -175,8 +175,8 @@ def test_of_endless_files_only_a_few_are_open(tmp_path: Path):
     for _ in range(100):
         next(found)
     found.close()  # type: ignore[attr-defined]
-    assert next(taken) <= 100 + (scoring.PIECES_PER_THREAD * 3 + 1) * scoring.FILES_AT_A_TIME
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("scoring")]
+    assert next(taken) <= 100 + (scoring.PIECES_PER_LANE * 2 + 1) * scoring.FILES_AT_A_TIME
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane")]
 
 
 # Files that are no pictures
@@ -279,7 +279,7 @@ def test_a_wish_to_stop_is_heard_within_a_window(network: Made, tmp_path: Path):
     request_cancel(tmp_path / "run")
     with pytest.raises(Cancelled):
         score(network, windows, tmp_path)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("scoring")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane")]
 
 
 def test_an_error_of_the_engine_ends_the_scoring(tmp_path: Path):
