@@ -5,8 +5,8 @@ tracer's version, and the first convolution can be put in the way that processor
 
 A convolution over one channel leaves most lanes of a processor empty. Read as blocks of so many pixels, the
 image's row becomes as many channels, and one output block as many columns of the first map; both are the same
-numbers in the same order in memory. Put so, the first layer takes 0.4 ms instead of 0.9 and the whole network
-2.8 ms instead of 3.1 (OpenVINO, bfloat16, 384 × 512 px, one core of an AMD EPYC of 2022), to the same result.
+numbers in the same order in memory. Put so, the first layer takes 0.3 ms instead of 0.7 and the whole network
+3.0 ms instead of 3.4 (OpenVINO, bfloat16, 384 × 512 px, one core of an AMD EPYC of 2022), to the same result.
 """
 
 from typing import Any, Literal
