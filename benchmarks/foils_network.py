@@ -150,7 +150,8 @@ class _Asked:
         return (
             f"simulated foil {version()[:12]} with the survey's pits, 384 × 512 px at 50 nm; learnt from 77 "
             "and chosen on 20 cut-outs of ROUND, ELLIPTICAL, LOBED and TILTED craters, ours also from 600 "
-            "images with pits, as people reject them; 4,000 blanks; threshold: the highest 0.6 % of "
+            f"images with pits, as people reject them; {Sizes().train_blanks:,} blanks taught; threshold: the "
+            "highest 0.6 % of "
             f"{len(self.validation):,} other blank images; asked of {len(self.blanks)} blanks, "
             f"{len(self.pasted)} of them with craters of 60 further cut-outs pasted by the published recipe, "
             f"{len(self.shown.images)} whole scenes of the four families and {len(self.apart.images)} of "

@@ -1,4 +1,4 @@
-"""What the network takes off people's hands at the threshold of its training, and which craters with it."""
+"""What the network takes off people's hands at the published share, and which craters with it."""
 
 from collections.abc import Callable
 from typing import Any
