@@ -121,7 +121,7 @@ class _Asked:
     """The images that every way is asked of."""
 
     def __init__(self, sizes: Sizes, dataset: Path) -> None:
-        frozen = FoilDataset(dataset)
+        frozen, self._sizes = FoilDataset(dataset), sizes
         self.validation = foil_world.taken(foil_world.VALIDATION_BLANKS, sizes.validation_blanks).images
         self.blanks = foil_world.taken(foil_world.TEST_BLANKS, sizes.test_blanks).images
         pasted = list(pasted_pictures(frozen, "test", sizes.test_blanks))
@@ -150,8 +150,8 @@ class _Asked:
         return (
             f"simulated foil {version()[:12]} with the survey's pits, 384 × 512 px at 50 nm; learnt from 77 "
             "and chosen on 20 cut-outs of ROUND, ELLIPTICAL, LOBED and TILTED craters, ours also from 600 "
-            f"images with pits, as people reject them; {Sizes().train_blanks:,} blanks taught; threshold: the "
-            "highest 0.6 % of "
+            f"images with pits, as people reject them; {self._sizes.train_blanks:,} blanks taught; "
+            "threshold: the highest 0.6 % of "
             f"{len(self.validation):,} other blank images; asked of {len(self.blanks)} blanks, "
             f"{len(self.pasted)} of them with craters of 60 further cut-outs pasted by the published recipe, "
             f"{len(self.shown.images)} whole scenes of the four families and {len(self.apart.images)} of "
