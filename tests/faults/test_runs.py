@@ -71,6 +71,20 @@ def until_more_is_searched(run: Run, site: Site, before: int) -> None:
     until_rows(f"{run} has searched more than {before} windows", is_in_the_middle, site)
 
 
+def search_through_kills(run: Run, site: Site) -> None:
+    """It ends with every window done, those done before a kill as they were then."""
+    searched = {}
+    for names in ([LEARNING], ["worker-gpu"], ["redis", "web", "postgres", "beat"]):
+        until_more_is_searched(run, site, len(searched))
+        kill(site, *names)
+        searched |= {row[0]: row for row in windows_of(run) if row[1] == "done"}
+    until_ended(run, site)
+    assert (run.state, run.error) == ("finished", "")
+    rows = windows_of(run)
+    assert {state for _, state, _, _ in rows} == {"done"}
+    assert searched and all(rows[index] == row for index, row in searched.items())
+
+
 def test_a_training_ends_well(site: Site, place: Ground):
     with site.held("worker-gpu"):
         site.kill("worker-gpu")
@@ -98,16 +112,7 @@ def test_a_training_ends_well(site: Site, place: Ground):
 def test_a_prediction_searches_each_window_once(site: Site, place: Ground, version: ModelVersion):
     run = prediction.request_prediction(model_version=version, requested_by=participant_of(place.lead))
     tasks.enqueue(run)
-    searched = {}
-    for names in ([LEARNING], ["worker-gpu"], ["redis", "web", "postgres", "beat"]):
-        until_more_is_searched(run, site, len(searched))
-        kill(site, *names)
-        searched |= {row[0]: row for row in windows_of(run) if row[1] == "done"}
-    until_ended(run, site)
-    assert (run.state, run.error) == ("finished", "")
-    rows = windows_of(run)
-    assert {state for _, state, _, _ in rows} == {"done"}
-    assert searched and all(rows[index] == row for index, row in searched.items())
+    search_through_kills(run, site)
     assert features_of(run) == features_due(run)
     assert Catalogue.objects.filter(name=run.catalogue.name, source=run.catalogue.source).count() == 1
 
@@ -124,16 +129,8 @@ def test_a_foil_network_learns_and_scores_each_picture_once(site: Site, network_
 
     run = scoring.request_scoring(campaign=run.campaign, model_version=version, requested_by=None)
     tasks.enqueue(run)
-    searched = {}
-    for names in ([LEARNING], ["worker-gpu"], ["redis", "web", "postgres"]):
-        until_more_is_searched(run, site, len(searched))
-        kill(site, *names)
-        searched |= {row[0]: row for row in windows_of(run) if row[1] == "done"}
-    until_ended(run, site)
-    assert (run.state, run.error) == ("finished", "")
-    rows = windows_of(run)
-    assert searched and all(rows[index] == row for index, row in searched.items())
-    said = [(one["picture"], one["score"]) for *_, found in rows for one in found or ()]
+    search_through_kills(run, site)
+    said = [(one["picture"], one["score"]) for *_, found in windows_of(run) for one in found or ()]
     given = Picture.objects.survey().filter(campaign=run.campaign).values_list("pk", "score_raw")
     assert sorted(said) == sorted(given)
     assert ScoreImport.objects.filter(run=run).count() == 1
