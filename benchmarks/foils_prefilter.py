@@ -10,6 +10,8 @@ from benchmarks import foil_world, foils_network
 from benchmarks.foil_world import Sizes, by_diameter
 from benchmarks.record import Result
 from mlcore.api import read_card
+from mlcore.foil_classifier.engines import choose
+from mlcore.foil_classifier.engines.engine import CPU
 from mlcore.foil_classifier.evaluation import logits
 from mlcore.foil_classifier.probability import probability
 from mlcore.foil_classifier.verbs import of_artifact
@@ -44,10 +46,20 @@ def run(quick: bool) -> Result:
     chosen = float(np.quantile(scores(chosen_on.images), REMOVED))
     survey = _Survey(sizes, scores)
     at_chosen = survey.at(chosen)
+    engine = choose(artifact, card, device=CPU, thresholds=(chosen,)).engine
+
+    def site_scores(images: foil_world.Images) -> Floats:
+        said = [engine.logits([image])[0] for image in images]
+        return np.asarray(probability(np.array(said), card.calibration))
+
     return Result(
         ours={
             **at_chosen,
             "at_the_threshold_of_the_training": survey.at(card.threshold),
+            "as_a_site_scores": {
+                "engine": f"{engine.name}, {engine.precision}",
+                **survey.against(_Survey(sizes, site_scores), chosen),
+            },
             "training": training,
         },
         peer=None,
@@ -58,7 +70,8 @@ def run(quick: bool) -> Result:
             "the network of foils.network (our recipe), at the threshold that the site suggests by the "
             f"published share: of {len(chosen_on.images):,} validation blanks it leaves {1.0 - REMOVED:.2f} "
             f"to people; beside it the one that keeps {card.config['sensitivity']:g} of the craters pasted "
-            f"on the validation side; {survey.note()}"
+            f"on the validation side; {survey.note()}; `as_a_site_scores`: the same images through the "
+            "engine that this machine chooses by other fixed images, instead of torch in float32"
         ),
     )
 
@@ -90,6 +103,18 @@ class _Survey:
             **_share(f"lost_of_the_family_apart_from_{HARD_BELOW_UM:g}_um", lost_apart[large]),
             "kept_of_taught_families": by_diameter(self._shown.diameters_um, ~lost_shown),
             "kept_of_the_family_apart": by_diameter(self._apart.diameters_um, ~lost_apart),
+        }
+
+    def against(self, other: "_Survey", threshold: float) -> dict[str, Any]:
+        """What becomes of the same images where others scored them."""
+        mine, theirs = (
+            np.concatenate([one._of_blanks, one._of_shown, one._of_apart]) for one in (self, other)
+        )
+        changed = (mine < threshold) != (theirs < threshold)
+        return {
+            "other_side_of_the_threshold": f"{int(changed.sum())} of {len(changed)}",
+            "largest_change_of_probability": round(float(np.abs(mine - theirs).max()), 5),
+            **_share("blanks_removed", other._of_blanks < threshold),
         }
 
     def note(self) -> str:

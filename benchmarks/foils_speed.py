@@ -1,7 +1,7 @@
 """How many pictures of foils a minute go from JPEG files to scores, on two cores and on an accelerator.
 
 The files are simulated foils of 384 × 512 px and the network is of the default layout. How fast it is does
-not hang on what it has learnt; whether bfloat16 may be taken does, and where foils.network has trained one,
+not hang on what it has learnt; in how few bits it may score does, and where foils.network has trained one,
 that one answers.
 """
 

@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--images", required=True, type=Path, help="folder; those below it are scored too")
     one.add_argument("--out", required=True, type=Path, help="scores.csv, which import_foil_scores reads")
     one.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    one.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    one.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or int8")
     one.add_argument("--engine", default="auto", help="auto, openvino, onnx_runtime or torch")
     return parser
 

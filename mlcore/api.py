@@ -159,9 +159,9 @@ class ScoreJob:
         windows: What to score.
         out_dir: Folder for events.
         device: "auto", "cpu" or "cuda".
-        precision: "auto", "float32" or "bfloat16".
+        precision: "auto", "float32", "bfloat16" or "int8".
         engine: "auto", or one of mlcore.foil_classifier.engines.ENGINES.
-        threshold: A probability that decides besides the card's: bfloat16 must change no side of it either.
+        threshold: A probability that decides besides the card's: no short precision changes a side of it.
     """
 
     verb: ClassVar[str] = "score"

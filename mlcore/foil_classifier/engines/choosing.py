@@ -10,13 +10,22 @@ from mlcore.artifact import ModelCard
 from mlcore.errors import InvalidInput
 from mlcore.foil_classifier.config import Config
 from mlcore.foil_classifier.engines.agreement import agreement
-from mlcore.foil_classifier.engines.engine import BFLOAT16, CPU, CUDA, FLOAT32, Engine, EngineModule, cores
+from mlcore.foil_classifier.engines.engine import (
+    BFLOAT16,
+    CPU,
+    CUDA,
+    FLOAT32,
+    INT8,
+    Engine,
+    EngineModule,
+    cores,
+)
 
 # The best first.
 _ORDER = {CUDA: ("torch", "onnx_runtime"), CPU: ("openvino", "onnx_runtime", "torch")}
 ENGINES = _ORDER[CPU]
 AUTO = "auto"
-DEVICES, PRECISIONS = (AUTO, *_ORDER), (AUTO, FLOAT32, BFLOAT16)
+DEVICES, PRECISIONS = (AUTO, *_ORDER), (AUTO, FLOAT32, BFLOAT16, INT8)
 
 
 @dataclass(frozen=True)
@@ -53,8 +62,8 @@ def choose(
 ) -> Choice:
     """The best engine there is here for an artifact's weights.
 
-    An accelerator goes before the processor, and bfloat16 before float32 where no fixed image changes sides
-    of a threshold by it; asking that may take some seconds the first time, see agreement.
+    An accelerator goes before the processor, and the shorter precision before the longer one where no fixed
+    image changes sides of a threshold by it; asking that may take some seconds the first time, see agreement.
 
     Args:
         artifact: Folder of the weights.
@@ -66,7 +75,8 @@ def choose(
         lanes: Threads that will ask; one a core when None.
 
     Raises:
-        InvalidInput: Nothing here can do what is asked for, or bfloat16 is asked for and would cross.
+        InvalidInput: Nothing here can do what is asked for, or some image would cross in the precision asked
+            for.
     """
     _check("device", device, DEVICES)
     _check("precision", precision, PRECISIONS)
@@ -86,12 +96,12 @@ def choose(
         n, of = agreed.crossing(card, at), f"of {len(agreed.exact)} fixed images ({agreed.origin})"
         if not n:
             shift = agreed.largest_shift(card)
-            return Choice(
-                found,
+            why = (
                 f"{_told(found)}: none {of} changes sides of the threshold by it, and no probability changes "
-                f"by more than {shift:.2g}.",
+                f"by more than {shift:.2g}."
             )
-        passed_over.append(f"In bfloat16 {n} {of} would change sides of the threshold.")
+            return Choice(found, " ".join([why, *passed_over]))
+        passed_over.append(f"In {offer.precision} {n} {of} would change sides of the threshold.")
     raise _nothing(device, precision, engine, passed_over)
 
 

@@ -12,7 +12,7 @@ from mlcore.foil_classifier.config import Config
 from mlcore.foil_classifier.normalise import normalise
 from mlcore.formats.pictures import Grey
 
-FLOAT32, BFLOAT16 = "float32", "bfloat16"
+FLOAT32, BFLOAT16, INT8 = "float32", "bfloat16", "int8"
 CPU, CUDA = "cpu", "cuda"
 
 
@@ -21,7 +21,7 @@ class Engine(Protocol):
 
     Attributes:
         name: For people: "OpenVINO 2026.4.1".
-        precision: FLOAT32 or BFLOAT16.
+        precision: FLOAT32, BFLOAT16 or INT8.
         device: For people: "2 cores" or the accelerator's name.
         lanes: So many threads keep it and the decoding beside it busy.
         batch: So many images of one size at once are its best.

@@ -1,4 +1,4 @@
-"""The fixed images on which an engine in bfloat16 is held against one in float32.
+"""The fixed images on which an engine of less precision is held against one in float32.
 
 A training leaves some of its validation side beside the weights: they look like what will be scored. A
 version without them is held against images of the frozen simulator, the same ones for every version.

@@ -7,8 +7,13 @@ A convolution over one channel leaves most lanes of a processor empty. Read as b
 image's row becomes as many channels, and one output block as many columns of the first map; both are the same
 numbers in the same order in memory. Put so, the first layer takes 0.3 ms instead of 0.7 and the whole network
 3.0 ms instead of 3.4 (OpenVINO, bfloat16, 384 × 512 px, one core of an AMD EPYC of 2022), to the same result.
+
+In int8 maps and kernels are bytes: maps, which are never below 0, in 255 steps up to the strongest answer
+known, kernels in 127 steps either way with a scale for each map. It takes 2.0 ms where bfloat16 takes 3.1.
+The first convolution stays as it is: its input is no map, and bytes there would not be faster.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mlcore.foil_classifier.engines.weights import Array, Layer, Weights
 
-IMAGES, FEATURES = "images", "features"
+IMAGES, FEATURES, STRONGEST = "images", "features", "strongest"
 GREY, MEAN, SCALE = "grey", "mean", "scale"
 OPSET, IR_VERSION = 17, 8
 # Of a block's maps: as many as a vector of 512 bits holds numbers.
@@ -32,7 +37,14 @@ def block_px(weights: Weights) -> int:
     return weights.config.first_stride * _columns(weights)
 
 
-def onnx_bytes(weights: Weights, *, is_blocked: bool = False, depth: Depth | None = None) -> bytes:
+def onnx_bytes(
+    weights: Weights,
+    *,
+    is_blocked: bool = False,
+    depth: Depth | None = None,
+    strongest: Sequence[float] | None = None,
+    tells_strongest: bool = False,
+) -> bytes:
     """The graph of the convolutions, to float32 features (n, C).
 
     Args:
@@ -41,8 +53,12 @@ def onnx_bytes(weights: Weights, *, is_blocked: bool = False, depth: Depth | Non
         depth: None: from IMAGES, float32 (n, 1, H, W), normalised. Otherwise from GREY, pictures of this
             depth in the same shape, with MEAN and SCALE, float32 (n, 1, 1, 1), of normalise.moments: one pass
             over a quarter of the memory where it would be four over all.
+        strongest: Of the answers of each convolution: the others then take bytes of these ranges. None: no
+            bytes.
+        tells_strongest: Give STRONGEST, float32 (number of convolutions,), too.
     """
     graph = _Graph()
+    answers = []
     x = IMAGES
     if depth is not None:
         x = graph.add("Cast", GREY, to=TensorProto.FLOAT)
@@ -53,12 +69,18 @@ def onnx_bytes(weights: Weights, *, is_blocked: bool = False, depth: Depth | Non
         else:
             edge = layer.kernel.shape[2]
             stride = weights.config.first_stride if number == 0 else 1
-            x = graph.convolution(x, layer, strides=[stride, stride], pads=[edge // 2] * 4)
+            highest = strongest[number - 1] if strongest and number else None
+            x = graph.convolution(x, layer, strides=[stride] * 2, pads=[edge // 2] * 4, highest=highest)
         x = graph.add("Relu", x)
+        if tells_strongest:
+            answers.append(graph.add("Reshape", graph.add("ReduceMax", x), graph.constant(np.array([1]))))
         if number in weights.config.pool_after:
             x = graph.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
     graph.add("Flatten", graph.add("GlobalMaxPool", x), axis=1, output=FEATURES)
-    return graph.written(depth, len(weights.convolutions[-1].bias))
+    gives: list[tuple[str, list[Any]]] = [(FEATURES, ["n", len(weights.convolutions[-1].bias)])]
+    if tells_strongest:
+        gives.append((graph.add("Concat", *answers, axis=0, output=STRONGEST), [len(answers)]))
+    return graph.written(depth, gives)
 
 
 def _columns(weights: Weights) -> int:
@@ -106,6 +128,11 @@ def blocked_kernel(kernel: Array, stride: int, columns: int) -> tuple[Array, int
     return blocked.reshape(columns * out, block, edge, -1), before, after
 
 
+def _step(highest: Any, n: int) -> Any:
+    """Steps of which n reach the highest, float32; above 0 where all is 0."""
+    return np.maximum(np.asarray(highest, np.float32), np.finfo(np.float32).tiny * n) / np.float32(n)
+
+
 class _Graph:
     """Nodes and constants, one after the other."""
 
@@ -125,21 +152,38 @@ class _Graph:
         self._nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
         return output
 
-    def convolution(self, x: str, layer: Layer, *, strides: list[int], pads: list[int]) -> str:
-        """Add a convolution; pads are above, left, below, right."""
-        kernel, bias = self.constant(layer.kernel), self.constant(layer.bias)
-        return self.add("Conv", x, kernel, bias, strides=strides, pads=pads)
+    def convolution(
+        self, x: str, layer: Layer, *, strides: list[int], pads: list[int], highest: float | None = None
+    ) -> str:
+        """Add a convolution; pads are above, left, below, right. With bytes where x's highest is given."""
+        if highest is None:
+            kernel = self.constant(layer.kernel)
+        else:
+            x, kernel = self._map_in_bytes(x, highest), self._kernel_in_bytes(layer.kernel)
+        return self.add("Conv", x, kernel, self.constant(layer.bias), strides=strides, pads=pads)
 
-    def written(self, depth: Depth | None, channels: int) -> bytes:
-        """The whole as a file's content, checked."""
+    def _map_in_bytes(self, x: str, highest: float) -> str:
+        """Values from 0, in steps; what is above the highest becomes it."""
+        how = self.constant(_step(np.float32(highest), 255)), self.constant(np.array(0, np.uint8))
+        return self.add("DequantizeLinear", self.add("QuantizeLinear", x, *how), *how)
+
+    def _kernel_in_bytes(self, kernel: Array) -> str:
+        """Values of either sign, in steps of each map's own."""
+        step = _step(np.abs(kernel).max((1, 2, 3)), 127)
+        steps = np.rint(kernel / step[:, None, None, None]).astype(np.int8)
+        how = self.constant(step), self.constant(np.zeros(len(step), np.int8))
+        return self.add("DequantizeLinear", self.constant(steps), *how, axis=0)
+
+    def written(self, depth: Depth | None, gives: list[tuple[str, list[Any]]]) -> bytes:
+        """The whole as a file's content, checked; gives are names and shapes of what it answers."""
         size, one = ["n", 1, "height", "width"], ["n", 1, 1, 1]
         given: list[tuple[str, int, list[Any]]] = [(IMAGES, TensorProto.FLOAT, size)]
         if depth is not None:
             kind = helper.np_dtype_to_tensor_dtype(np.dtype(depth))
             given = [(GREY, kind, size), (MEAN, TensorProto.FLOAT, one), (SCALE, TensorProto.FLOAT, one)]
         inputs = [helper.make_tensor_value_info(*each) for each in given]
-        features = helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["n", channels])
-        graph = helper.make_graph(self._nodes, "foil_classifier", inputs, [features], self._constants)
+        outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in gives]
+        graph = helper.make_graph(self._nodes, "foil_classifier", inputs, outputs, self._constants)
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
         )

@@ -1,8 +1,8 @@
-"""OpenVINO: the fastest on processors of Intel and AMD, in bfloat16 where they know it."""
+"""OpenVINO: the fastest on processors of Intel and AMD, in int8 and bfloat16 where they know them."""
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Queue
 from threading import Lock
@@ -11,9 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore.foil_classifier.config import Config
-from mlcore.foil_classifier.engines.engine import BFLOAT16, CPU, FLOAT32, Engine
-from mlcore.foil_classifier.engines.graph import GREY, MEAN, SCALE, Depth, block_px, onnx_bytes
+from mlcore.foil_classifier.engines import processor
+from mlcore.foil_classifier.engines.engine import BFLOAT16, CPU, FLOAT32, INT8, Engine, together
+from mlcore.foil_classifier.engines.graph import (
+    GREY,
+    IMAGES,
+    MEAN,
+    SCALE,
+    STRONGEST,
+    Depth,
+    block_px,
+    onnx_bytes,
+)
 from mlcore.foil_classifier.engines.head import Head
+from mlcore.foil_classifier.engines.strongest import strongest
 from mlcore.foil_classifier.engines.weights import Array, Weights, read_weights
 from mlcore.foil_classifier.normalise import moments
 from mlcore.formats.pictures import Grey
@@ -23,7 +34,6 @@ from mlcore.formats.pictures import Grey
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 import openvino  # noqa: E402
 
-_HINTS = {BFLOAT16: "bf16", FLOAT32: "f32"}
 # A network made for one size takes 0.2 s to make, and saves a tenth of each image's time.
 _WORTH_ITS_OWN, _MOST_OF_THEIR_OWN = 16, 32
 
@@ -36,13 +46,29 @@ def precisions(device: str) -> tuple[str, ...]:
     """See EngineModule."""
     if device != CPU:
         return ()
-    knows = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return (BFLOAT16, FLOAT32) if "BF16" in knows else (FLOAT32,)
+    knows_bfloat16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    known = ((INT8, processor.sums_bytes()), (BFLOAT16, knows_bfloat16), (FLOAT32, True))
+    return tuple(precision for precision, is_known in known if is_known)
 
 
 def make(artifact: Path, config: Config, *, device: str, precision: str, lanes: int) -> Engine:
     """See EngineModule."""
-    return OpenVinoEngine(read_weights(artifact, config), precision=precision, lanes=lanes)
+    weights = read_weights(artifact, config)
+    found = strongest(artifact, _asking(weights)) if precision == INT8 else None
+    return OpenVinoEngine(weights, precision=precision, lanes=lanes, strongest=found)
+
+
+def _asking(weights: Weights) -> Callable[[Grey], Array]:
+    """Asks for the strongest answer of each convolution to a picture, in float32."""
+    core = openvino.Core()
+    model = core.read_model(onnx_bytes(weights, tells_strongest=True), b"")
+    request = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
+
+    def ask(picture: Grey) -> Array:
+        found: Array = request.infer({IMAGES: together([picture])})[STRONGEST]
+        return found
+
+    return ask
 
 
 class OpenVinoEngine:
@@ -56,14 +82,19 @@ class OpenVinoEngine:
         weights: Of the network.
         precision: Of the convolutions.
         lanes: As many images at once, each on one thread.
+        strongest: Of the answers of each convolution, where the precision is INT8.
     """
 
-    def __init__(self, weights: Weights, *, precision: str, lanes: int) -> None:
+    def __init__(
+        self, weights: Weights, *, precision: str, lanes: int, strongest: Sequence[float] | None = None
+    ) -> None:
         self.name = f"OpenVINO {openvino.__version__.partition('-')[0]}"
         self.precision, self.lanes, self.batch = precision, lanes, 1
         self.device = f"{lanes} {'core' if lanes == 1 else 'cores'}"
-        self._weights, self._head = weights, Head(weights)
+        self._weights, self._head, self._strongest = weights, Head(weights), strongest
         self._block_px = block_px(weights)
+        # In int8, what is not in bytes is in the next longer precision.
+        self._hint = "bf16" if precision != FLOAT32 and BFLOAT16 in precisions(CPU) else "f32"
         self._core, self._lock = openvino.Core(), Lock()
         self._of_any_size: dict[tuple[Depth, bool], _Requests] = {}
         self._of_size: dict[tuple[Depth, Size], _Requests] = {}
@@ -114,7 +145,7 @@ class OpenVinoEngine:
         All are made before the first of them runs: made while others run, OpenVINO 2026.4 waits for ever now
         and then.
         """
-        graph = onnx_bytes(self._weights, is_blocked=is_blocked, depth=depth)
+        graph = onnx_bytes(self._weights, is_blocked=is_blocked, depth=depth, strongest=self._strongest)
         model = self._core.read_model(graph, b"")
         if size:
             model.reshape({GREY: [1, 1, *size], MEAN: [1, 1, 1, 1], SCALE: [1, 1, 1, 1]})
@@ -122,7 +153,7 @@ class OpenVinoEngine:
             model,
             "CPU",
             {
-                "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
+                "INFERENCE_PRECISION_HINT": self._hint,
                 "NUM_STREAMS": self.lanes,
                 "INFERENCE_NUM_THREADS": self.lanes,
                 # Decoding goes on beside: whoever is ready takes the processor that is free.

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from mlcore.artifact import WEIGHTS_FILE, ModelCard
 from mlcore.errors import InvalidInput
 from mlcore.foil_classifier.config import Config, make_config
-from mlcore.foil_classifier.engines import ENGINES, choose, choosing, fixed_images, with_torch
-from mlcore.foil_classifier.engines.agreement import KEPT_FILE, agreement
-from mlcore.foil_classifier.engines.engine import BFLOAT16, CPU, CUDA, FLOAT32, Engine
+from mlcore.foil_classifier.engines import ENGINES, choose, choosing, fixed_images, processor, with_torch
+from mlcore.foil_classifier.engines.agreement import agreement
+from mlcore.foil_classifier.engines.engine import BFLOAT16, CPU, CUDA, FLOAT32, INT8, Engine
 from mlcore.foil_classifier.engines.graph import blocked_kernel
-from mlcore.foil_classifier.model import FoilClassifier, load_weights
+from mlcore.foil_classifier.engines.kept import KEPT_FILE
+from mlcore.foil_classifier.model import FoilClassifier, load_weights, save_weights
 from mlcore.foil_classifier.normalise import normalise
 from mlcore.foil_classifier.probability import logit_of, probability
 from mlcore.formats.pictures import Grey
@@ -129,7 +130,8 @@ class Imaginary:
     def make(
         self, artifact: Path, config: Config, *, device: str, precision: str, lanes: int
     ) -> SimpleNamespace:
-        shift = self._shift if precision == BFLOAT16 else 0.0
+        # Half the bits, twice the shift.
+        shift = self._shift * {FLOAT32: 0.0, BFLOAT16: 1.0, INT8: 2.0}[precision]
         return SimpleNamespace(
             name=self._name,
             precision=precision,
@@ -148,18 +150,20 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Imaginary]:
     return modules
 
 
-def test_an_accelerator_goes_before_the_processor_and_bfloat16_before_float32(
+def test_an_accelerator_goes_before_the_processor_and_fewer_bits_before_more(
     installed: dict[str, Imaginary], tmp_path: Path
 ):
     installed["torch"] = Imaginary("torch", cpu=(FLOAT32,), cuda=(BFLOAT16, FLOAT32))
-    installed["openvino"] = Imaginary("OpenVINO", cpu=(BFLOAT16, FLOAT32))
+    installed["openvino"] = Imaginary("OpenVINO", cpu=(INT8, BFLOAT16, FLOAT32))
     artifact, card = write_network(tmp_path, threshold=0.9)
     for asked, expected in (
         ({}, ("torch", BFLOAT16, CUDA)),
-        ({"device": CPU}, ("OpenVINO", BFLOAT16, CPU)),
+        ({"device": CPU}, ("OpenVINO", INT8, CPU)),
         ({"precision": FLOAT32}, ("torch", FLOAT32, CUDA)),
+        ({"precision": INT8}, ("OpenVINO", INT8, CPU)),
+        ({"precision": BFLOAT16, "device": CPU}, ("OpenVINO", BFLOAT16, CPU)),
         ({"engine": "torch", "device": CPU}, ("torch", FLOAT32, CPU)),
-        ({"engine": "openvino"}, ("OpenVINO", BFLOAT16, CPU)),
+        ({"engine": "openvino"}, ("OpenVINO", INT8, CPU)),
     ):
         choice = choose(artifact, card, **asked)  # type: ignore[arg-type]
         assert (choice.engine.name, choice.engine.precision, choice.engine.device) == expected
@@ -204,6 +208,23 @@ def test_bfloat16_is_taken_only_where_no_fixed_image_crosses_the_threshold(
         choose(*near, precision=BFLOAT16)
     # A lead's own threshold counts beside the card's.
     assert choose(*above, thresholds=(0.51,)).engine.precision == FLOAT32
+
+
+def test_the_shortest_precision_in_which_none_crosses_is_taken(
+    installed: dict[str, Imaginary], tmp_path: Path
+):
+    # Probabilities of 0.5, 0.525 and 0.55.
+    installed["openvino"] = Imaginary("OpenVINO", shift=0.1, cpu=(INT8, BFLOAT16, FLOAT32))
+    for threshold, precision, passed_over in (
+        (0.6, INT8, []),
+        (0.54, BFLOAT16, ["In int8 8 of 8"]),
+        (0.51, FLOAT32, ["In int8 8 of 8", "In bfloat16 8 of 8"]),
+    ):
+        choice = choose(*write_network(tmp_path, threshold=threshold))
+        assert choice.engine.precision == precision
+        assert all(sentence in choice.why for sentence in passed_over)
+    with pytest.raises(InvalidInput, match=r"In int8 8 of 8 .* Score in float32"):
+        choose(*write_network(tmp_path, threshold=0.51), precision=INT8)
 
 
 def test_the_calibration_stands_between_logit_and_threshold(installed: dict[str, Imaginary], tmp_path: Path):
@@ -251,7 +272,7 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_time(
         ({"engine": "onnx_runtime", "precision": BFLOAT16}, r"\(onnx_runtime, bfloat16\)"),
         ({"engine": "openvino"}, "openvino is not installed here"),
         ({"device": "tpu"}, "device is one of auto, cuda, cpu, not 'tpu'"),
-        ({"precision": "int4"}, "precision is one of auto, float32, bfloat16, not 'int4'"),
+        ({"precision": "int4"}, "precision is one of auto, float32, bfloat16, int8, not 'int4'"),
         ({"engine": "keras"}, "engine is one of auto, openvino, onnx_runtime, torch, not 'keras'"),
     ],
 )
@@ -296,20 +317,79 @@ def test_torn_images_are_refused(tmp_path: Path):
 # On the machine that is here
 
 
-@pytest.mark.skipif("openvino" not in INSTALLED, reason="OpenVINO is not installed")
-def test_openvino_in_bfloat16_stays_close_where_the_processor_knows_it(tmp_path: Path):
+def openvino_in(precision: str, artifact: Path, config: Config) -> Engine:
     module = choosing.load("openvino")
-    assert module
-    if BFLOAT16 not in module.precisions(CPU):
-        pytest.skip("this processor knows no bfloat16")
-    artifact, card = write_network(tmp_path, config=Config())
-    made = [
-        module.make(artifact, Config(), device=CPU, precision=one, lanes=1) for one in (BFLOAT16, FLOAT32)
-    ]
-    found = agreement(artifact, *made)
+    if module is None:
+        pytest.skip("OpenVINO is not installed")
+    if precision not in module.precisions(CPU):
+        pytest.skip(f"this processor knows no {precision}")
+    return module.make(artifact, config, device=CPU, precision=precision, lanes=1)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("precision", [BFLOAT16, INT8])
+def test_openvino_stays_close_in_fewer_bits_where_the_processor_knows_them(
+    precision: str, layout: str, tmp_path: Path
+):
+    config = LAYOUTS[layout]
+    artifact, card = write_network(tmp_path, config=config)
+    found = agreement(
+        artifact, openvino_in(precision, artifact, config), openvino_in(FLOAT32, artifact, config)
+    )
     assert 0.0 < found.largest_shift(card) < 0.05
     # The dense layers are exact: no two pictures say the same.
     assert len(set(found.short)) == len(found.short)
+
+
+def test_maps_without_any_answer_are_bytes_too(tmp_path: Path):
+    artifact, card = write_network(tmp_path, config=SMALL)
+    model = FoilClassifier(SMALL)
+    load_weights(model, artifact / WEIGHTS_FILE)
+    with torch.no_grad():
+        # Of the second convolution the kernels of one map, and all answers of the first.
+        first, second = [layer for layer in model.features if isinstance(layer, torch.nn.Conv2d)][:2]
+        first.weight.zero_()
+        second.weight[0] = 0.0
+    save_weights(model, artifact / WEIGHTS_FILE)
+    pictures = [grey_noise(1)]
+    said = openvino_in(INT8, artifact, SMALL).logits(pictures)
+    np.testing.assert_allclose(said, torch_says(artifact, card, pictures), atol=0.05)
+
+
+def test_how_strong_answers_are_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    artifact, _ = write_network(tmp_path, config=SMALL)
+    picture = grey_noise(1)
+    first = openvino_in(INT8, artifact, SMALL).logits([picture])
+    with monkeypatch.context() as patched:
+        patched.setattr("mlcore.foil_classifier.engines.strongest.fixed_images", lambda _: 1 / 0)
+        assert openvino_in(INT8, artifact, SMALL).logits([picture]) == first
+    kept = (artifact / KEPT_FILE).read_bytes()
+    (answer,) = json.loads(kept).values()
+    assert len(answer) == len(SMALL.channels) and min(answer) > 0
+    # Other weights are another question.
+    write_network(tmp_path, config=SMALL, seed=2)
+    (artifact / KEPT_FILE).write_bytes(kept)
+    openvino_in(INT8, artifact, SMALL)
+    assert len(json.loads((artifact / KEPT_FILE).read_text())) == 2
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("flags\t: fpu sse2 avx512_vnni avx512_bf16\n", True),
+        ("model name\t: of a laptop\nflags\t: avx2 avx_vnni\n", True),
+        ("flags\t: fpu avx2 avx512f\n", False),
+        ("Features\t: asimd asimddp\n", False),
+    ],
+)
+def test_only_processors_that_sum_bytes_take_them(
+    told: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "cpuinfo").write_text(told)
+    monkeypatch.setattr(processor, "_TOLD", tmp_path / "cpuinfo")
+    assert processor.sums_bytes() == expected
+    module = choosing.load("openvino")
+    assert not module or (INT8 in module.precisions(CPU)) == expected
 
 
 @pytest.mark.skipif("openvino" not in INSTALLED, reason="OpenVINO is not installed")
