@@ -56,6 +56,10 @@ class Config:
         elastic: Smooth displacements of up to about this share of the radius make other shapes.
         broken_share: Of pasted craters, with parts worn away.
         worn: Contrast kept there: this share in the mean, with this deviation over the crater, from 0 to 1.
+        floor_share: Of pasted craters, with another floor than the cut-out's.
+        floor_depth: Range of factors on how dark it is.
+        floor_power: Range of exponents of the darkness: below 1 the floor is flat and its walls are steep,
+            above 1 it is pointed.
         residue_share: Of pasted craters, with something bright left inside, a Gaussian spot.
         residue_off: At most so far from the middle, as a share of the cut-out's radius.
         residue_width: Range of its widths, likewise.
@@ -91,7 +95,7 @@ class Config:
     l2: float = 1e-5
     precision: str = "float32"
     crop_1_px: int = 150
-    steps_1: int = 6000
+    steps_1: int = 9000
     batch_1: int = 32
     rate_1: float = 2e-3
     crop_2_px: tuple[int, ...] = (384, 512)
@@ -106,10 +110,13 @@ class Config:
     elastic: float = 0.2
     broken_share: float = 0.3
     worn: tuple[float, ...] = (0.9, 0.3)
-    residue_share: float = 0.4
+    floor_share: float = 0.8
+    floor_depth: tuple[float, ...] = (0.4, 1.2)
+    floor_power: tuple[float, ...] = (0.25, 1.3)
+    residue_share: float = 0.6
     residue_off: float = 0.27
-    residue_width: tuple[float, ...] = (0.1, 0.3)
-    residue_contrast: tuple[float, ...] = (0.1, 0.7)
+    residue_width: tuple[float, ...] = (0.1, 0.35)
+    residue_contrast: tuple[float, ...] = (0.2, 1.0)
     blur_share: float = 0.5
     blur_px: tuple[float, ...] = (0.3, 1.2)
     easy_share: float = 0.3
@@ -165,6 +172,7 @@ PRESETS: dict[str, Config] = {
         gain=(1.0, 1.0),
         elastic=0.0,
         broken_share=0.0,
+        floor_share=0.0,
         residue_share=0.0,
         blur_share=0.0,
         easy_share=0.0,
@@ -177,13 +185,15 @@ PRESETS: dict[str, Config] = {
 }
 
 # Of lists: how many entries, where that is fixed.
-_RANGES = {"size_px", "scale", "gain", "blur_px", "residue_width", "residue_contrast"}
+_RANGES = {
+    "size_px", "scale", "gain", "blur_px", "floor_depth", "floor_power", "residue_width", "residue_contrast",
+}  # fmt: skip
 _LENGTHS = {**dict.fromkeys([*_RANGES, "crop_2_px", "fit", "worn", "paired"], 2)}
 # These may be 0.
 _FROM_ZERO = {"mine_every", "pool_after", "size_px", "steps_1", "steps_2"}
 _SHARES = {
-    "dropout", "broken_share", "residue_share", "blur_share", "easy_share", "hard_share", "decoy_share",
-    "crater_share",
+    "dropout", "broken_share", "floor_share", "residue_share", "blur_share", "easy_share", "hard_share",
+    "decoy_share", "crater_share",
     "mine_share", "sensitivity", "paired", "residue_off", "worn",
 }  # fmt: skip
 
@@ -268,9 +278,11 @@ def _check_whole(config: Config) -> None:
             f"Nothing is left of a picture of {SMALLEST_CROP_PX} px after steps of {config.first_stride} px "
             f"and {len(set(config.pool_after))} maxima; take fewer maxima or smaller steps."
         )
-    if not min(config.scale[0], config.residue_width[0]) or (config.size_px[1] and not config.size_px[0]):
+    lowest = min(config.scale[0], config.floor_depth[0], config.floor_power[0], config.residue_width[0])
+    if not lowest or (config.size_px[1] and not config.size_px[0]):
         raise InvalidInput(
-            "size_px, scale and residue_width begin above 0; (0, 0) as size_px keeps each cut-out's own size."
+            "size_px, scale, floor_depth, floor_power and residue_width begin above 0; (0, 0) as size_px "
+            "keeps each cut-out's own size."
         )
     if min(config.aspect, config.easy_factor, config.mine_weight, *config.fit) < 1:
         raise InvalidInput("aspect, easy_factor, mine_weight and fit are 1 or more.")

@@ -92,8 +92,9 @@ class TrainingCrops:
             )
         self.recipe = Recipe(cut_outs, config) if cut_outs else None
         decoys = [self._decoy(entry) for entry in self.look_alikes if entry.x_px is not None]
-        # What lies in a pit as residue does in a crater would make it one.
-        self.decoys = Recipe(decoys, replace(config, residue_share=0.0)) if decoys else None
+        # What lies in a pit as residue does in a crater would make it one, and its own floor tells it apart.
+        as_they_are = replace(config, residue_share=0.0, floor_share=0.0)
+        self.decoys = Recipe(decoys, as_they_are) if decoys else None
         self._usual_px = np.median([entry.shape for entry in self.blanks], axis=0).astype(int)
 
     def crop_px(self, wanted: tuple[int, int]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What becomes of a cut-out before it is pasted: warped, worn, filled and blurred, as chance has it."""
+"""What becomes of a cut-out before it is pasted: warped, worn, bent, filled and blurred, as chance has it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ FIELD = 5
 MOST_OF_A_CROP = 0.9
 # Nor smaller than this: the crater in it would be 4 px, and in less nobody sees one.
 LEAST_PX = 6.0
+# Of a floor: what is finer is grain, and stays; its darkness is that of all but so many percent of the patch,
+# and at most so many times that; from this share of it on all is floor, below less and less; the least it is.
+FLOOR_BLUR_PX, DARK_PERCENT, DARKEST, ALL_FLOOR, LEAST_DARK = 0.7, 97.0, 1.3, 0.25, 0.02
 
 
 class Recipe:
@@ -90,6 +93,8 @@ class Recipe:
             mean, deviation = config.worn
             kept = mean + deviation * spread(_field(random), contrast.shape)
             contrast = contrast * np.clip(kept, 0.0, 1.0)
+        if random.random() < config.floor_share:
+            contrast = self._with_another_floor(contrast, random)
         if random.random() < config.residue_share:
             contrast = contrast + self._residue(contrast.shape, size_px / 2.0, random)
         if random.random() < config.blur_share:
@@ -97,6 +102,20 @@ class Recipe:
             noise = noise / 2.0
         gain = float(random.uniform(config.gain[0], config.gain[1]))
         return Patch(contrast * np.float32(gain), patch.alpha, noise * gain)
+
+    def _with_another_floor(self, contrast: Array, random: np.random.Generator) -> Array:
+        """What is darker than the ground, bent; its grain stays."""
+        dark = np.maximum(-gaussian_filter(contrast, FLOOR_BLUR_PX), 0.0)
+        darkness = max(float(np.percentile(dark, DARK_PERCENT)), LEAST_DARK)
+        share = np.minimum(dark / darkness, DARKEST)
+        power, depth = (
+            _log_uniform(random, *self.config.floor_power),
+            _log_uniform(random, *self.config.floor_depth),
+        )
+        bent = depth * darkness * share**power
+        is_floor = np.minimum(share / ALL_FLOOR, 1.0)
+        other: Array = (contrast - is_floor * (bent - dark)).astype(np.float32)
+        return other
 
     def _residue(self, shape: tuple[int, ...], radius_px: float, random: np.random.Generator) -> Array:
         """Something bright on the floor: a Gaussian spot of contrast."""

@@ -20,7 +20,8 @@ def test_the_published_recipe_is_what_is_published():
     assert paper.steps_2 * paper.batch_2 == 20_000
     assert paper.steps_1 * paper.batch_1 == 10 * 20_000
     assert (paper.crop_1_px, paper.crop_2_px) == (150, (384, 512))
-    assert (paper.hard_share, paper.mine_every, paper.broken_share, paper.elastic) == (0, 0, 0, 0)
+    assert (paper.hard_share, paper.mine_every, paper.broken_share, paper.floor_share) == (0, 0, 0, 0)
+    assert (paper.residue_share, paper.elastic) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,7 @@ def test_the_published_recipe_is_what_is_published():
         ({"size_px": [0.0, 50.0]}, "begin above 0"),
         ({"scale": [0.0, 1.0]}, "begin above 0"),
         ({"residue_width": [0.0, 1.0]}, "begin above 0"),
+        ({"floor_power": [0.0, 1.0]}, "begin above 0"),
         ({"paired": [0.5, 2.0]}, "from 0 to 1"),
         ({"fit": [0.5, 2.0]}, "1 or more"),
         ({"pool_after": [0, 1, 2, 3, 4]}, "Nothing is left of a picture of 32 px"),

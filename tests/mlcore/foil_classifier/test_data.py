@@ -108,11 +108,13 @@ def with_a_disc(*, place: bool = True) -> FoilSample:
 
 def has_disc(images: np.ndarray) -> np.ndarray:
     """More that is bright than a crater's rim and the grain."""
-    return (images > 2.0).sum((1, 2, 3)) > 125
+    return (images > 2.0).sum((1, 2, 3)) > 150
 
 
 def test_look_alikes_are_pasted_on_grounds_of_both_kinds(frozen: Freeze):
-    config = replace(CONFIG, hard_share=0.0, decoy_share=0.5, size_px=(27.0, 30.0), residue_share=0.0)
+    config = replace(
+        CONFIG, hard_share=0.0, decoy_share=0.5, size_px=(27.0, 30.0), residue_share=0.0, floor_share=0.0
+    )
     crops = TrainingCrops(frozen([make_blank(1), make_cut_out(1), with_a_disc()]), config)
     images, labels = crops.batch(np.random.default_rng(3), 400, (64, 64))
     shown = has_disc(images)
@@ -125,7 +127,9 @@ def test_look_alikes_are_pasted_on_grounds_of_both_kinds(frozen: Freeze):
 def test_look_alikes_are_not_pasted_without_their_place_or_where_that_is_not_wished(
     frozen: Freeze, place: bool, share: float
 ):
-    config = replace(CONFIG, hard_share=0.0, decoy_share=share, size_px=(27.0, 30.0), residue_share=0.0)
+    config = replace(
+        CONFIG, hard_share=0.0, decoy_share=share, size_px=(27.0, 30.0), residue_share=0.0, floor_share=0.0
+    )
     crops = TrainingCrops(frozen([make_blank(1), make_cut_out(1), with_a_disc(place=place)]), config)
     images, _ = crops.batch(np.random.default_rng(3), 60, (64, 64))
     assert not has_disc(images).any()

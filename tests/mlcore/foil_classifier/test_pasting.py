@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -117,6 +119,26 @@ class TestWarping:
         random = np.random.default_rng(seed)
         found = Recipe([smooth_cut_out()], PRESETS["paper"]).make(smooth_cut_out(), size_px, random)
         assert found.alpha.sum() == pytest.approx(np.pi / 4 * size_px**2, rel=0.15, abs=8)
+
+    @pytest.mark.parametrize(("depth", "power"), [(0.5, 1.0), (1.2, 1.0), (1.0, 0.4), (1.0, 1.3)])
+    def test_a_bent_floor_is_as_deep_and_as_flat_as_drawn(self, depth: float, power: float):
+        y, x = np.mgrid[:81, :81] / 40 - 1.0
+        r = np.hypot(y, x)
+        contrast = 0.6 * np.exp(-(((r - 0.8) / 0.1) ** 2)) - 0.7 * np.clip(1 - (r / 0.65) ** 2, 0, None)
+        one = CutOut(contrast.astype(np.float32), np.ones((81, 81), np.float32), 81.0, 0.0)
+        as_it_is = replace(PRESETS["paper"], aspect=1.0)
+        bent = replace(as_it_is, floor_share=1.0, floor_depth=(depth,) * 2, floor_power=(power,) * 2)
+        before, after = (
+            _middle(Recipe([one], config).make(one, 81.0, np.random.default_rng(1)).contrast, 81)
+            for config in (as_it_is, bent)
+        )
+        middle, halfway = (40, 40), (40, 58)
+        assert after[middle] == pytest.approx(depth * before[middle], rel=0.15)
+        kept = (after[halfway] / after[middle]) / (before[halfway] / before[middle])
+        assert kept == pytest.approx(1.0, rel=0.1) if power == 1 else (kept > 1.1) == (power < 1)
+        # Rim and ground stay.
+        rim = before > 0.05
+        np.testing.assert_allclose(after[rim], before[rim], atol=0.02)
 
     def test_the_own_size_is_the_one_on_the_ground(self):
         one = CutOut(*(np.ones((9, 9), np.float32),) * 2, diameter_px=9.0, noise=0.0, nm_per_px=25.0)
