@@ -8,7 +8,7 @@ benchmarks (foil_survey.HARD_BELOW_UM).
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import count, pairwise
@@ -44,6 +44,8 @@ NM_PER_PX = 1000.0 * FOIL.um_per_px
 PITTED = replace(FOIL, pits=1.5)
 # An expert's outline keeps so much ground around the rim, is not quite round, and has so many corners.
 OUTLINE, UNEVEN, CORNERS = 1.5, 0.05, 24
+# Classes of diameters.
+EDGES_UM = (0.2, 0.3, 0.4, 0.5, 0.8, 1.2, 5.0)
 # Smaller pits are not seen.
 SMALLEST_PIT_UM = 0.4
 
@@ -239,9 +241,8 @@ def outline(crater: Crater) -> list[list[float]]:
 
 def by_diameter(diameters_um: NDArray[np.float64], found: NDArray[np.bool_]) -> dict[str, str]:
     """How many were found of each class of diameters."""
-    edges: Sequence[float] = (0.2, 0.3, 0.4, 0.5, 0.8, 1.2, 5.0)
     told = {}
-    for low, high in pairwise(edges):
+    for low, high in pairwise(EDGES_UM):
         inside = (diameters_um >= low) & (diameters_um < high)
         told[f"{low:g}–{high:g} µm"] = f"{int(found[inside].sum())} of {int(inside.sum())}"
     return told
