@@ -240,9 +240,10 @@ def outline(crater: Crater) -> list[list[float]]:
 
 
 def by_diameter(diameters_um: NDArray[np.float64], found: NDArray[np.bool_]) -> dict[str, str]:
-    """How many were found of each class of diameters."""
+    """How many were found of each class of diameters that there are."""
     told = {}
     for low, high in pairwise(EDGES_UM):
         inside = (diameters_um >= low) & (diameters_um < high)
-        told[f"{low:g}–{high:g} µm"] = f"{int(found[inside].sum())} of {int(inside.sum())}"
+        if inside.any():
+            told[f"{low:g}–{high:g} µm"] = f"{int(found[inside].sum())} of {int(inside.sum())}"
     return told
