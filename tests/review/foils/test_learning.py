@@ -17,6 +17,7 @@ from annotate.services.participants import participant_of
 from annotate.services.storage import file_of
 from mlcore import api
 from mlcore.errors import Cancelled, InvalidInput, NoRoom
+from mlcore.foil_classifier.checks import LEAST_CRATERS
 from mlcore.foil_classifier.dataset import BLANK, CRATER, CUT_OUT, LOOK_ALIKE, FoilDataset
 from review.models import (
     AuditStratum,
@@ -229,17 +230,19 @@ class TestDealing:
         assert material.gather(foils).counts()[CUT_OUT] == {"train": 1, "validation": 1, "test": 2}
 
     @given(st.sets(st.uuids(), max_size=40), st.integers(0, 3))
-    def test_an_empty_side_is_given_some_and_training_keeps_one(self, uids: set[UUID], n_test: int):
+    def test_an_empty_side_is_given_some_and_training_keeps_what_it_needs(self, uids: set[UUID], n_test: int):
         sides = {uid: "test" if number < n_test else "train" for number, uid in enumerate(uids)}
         n_train = sum(side == "train" for side in sides.values())
         found = dealing.dealt(sides)
         counts = {
             side: sum(one == side for one in found.values()) for side in ("train", "validation", "test")
         }
-        assert counts["train"] >= min(1, n_train)
+        assert counts["train"] >= min(LEAST_CRATERS, n_train)
         assert all(found[uid] == "test" for uid in uids if sides[uid] == "test")
-        if n_train >= 3:
+        if n_train >= LEAST_CRATERS + 2:
             assert min(counts.values()) >= 1
+        if n_train > LEAST_CRATERS:
+            assert counts["test"] >= 1, "what is not measured says nothing of itself"
         if n_test:
             assert counts["test"] == min(n_test, len(uids)), "a side that has its own is given none"
 
