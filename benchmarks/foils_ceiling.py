@@ -1,7 +1,8 @@
-"""How much of the family apart can be found at all, by networks with advantages that no recipe may have.
+"""How much of the family apart is found by networks with advantages that no recipe may have.
 
 They are taught on thousands of that family's own craters, and against nothing but pits; of each image they
-are told the place and need not search. What they miss lies below the noise, or looks like a pit.
+are told the place and need not search. What they find is no proven bound, since others might find more; it
+says what a recipe without these advantages is to be held against.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ from mlcore.simulate.foil_survey import FOIL, HARD_BELOW_UM
 from mlcore.simulate.foils import APART, Crater, LookAlike, draw_exposure, expose, make_scene, version
 
 ID = "foils.ceiling"
-CLAIM = "Tells what share of the family apart can be found at all in the simulated foils of foils.network."
+CLAIM = "Tells what networks taught the family apart itself, and told the place, find in simulated foils."
 SEED = 1
 # Neither is a seed of any other images.
 FIRST_CRATER, FIRST_PIT = 40_000_000, 50_000_000
@@ -132,11 +133,9 @@ def _crater(seed: int) -> tuple[Floats, float] | None:
     foil = replace(FOIL, width_px=SCENE_PX, height_px=SCENE_PX, pits=0.0, dust=0.0, scratches=0.0)
     scene = make_scene(foil, seed, [APART])
     (crater,) = scene.craters
-    return (
-        None
-        if crater.diameter_um >= LARGEST_UM
-        else _window(expose(scene, draw_exposure(seed), seed), crater, seed)
-    )
+    if crater.diameter_um >= LARGEST_UM:
+        return None
+    return _window(expose(scene, draw_exposure(seed), seed), crater, seed)
 
 
 def _pit(seed: int) -> tuple[Floats, float] | None:
