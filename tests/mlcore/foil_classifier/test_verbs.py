@@ -271,6 +271,16 @@ def test_evaluate_refuses_a_side_that_is_none(foil_dataset: Path, trained: Path,
         verbs.evaluate(job, EventLog(tmp_path))
 
 
+@pytest.mark.parametrize("n_test", [0, 1])
+def test_two_cut_outs_are_enough_where_few_or_none_can_be_held_out(n_test: int, tmp_path: Path):
+    cut_outs = [make_cut_out(seed) for seed in (1, 2)] + [make_cut_out(3, "test")] * n_test
+    blanks = [make_blank(10 + n, side) for n, side in enumerate(("train", "validation", "test"))]
+    write_foil_dataset(tmp_path / "d", [*cut_outs, *blanks])
+    card = train(tmp_path / "d", tmp_path)["card"]
+    assert "0 craters" in card["threshold_source"]
+    assert card["threshold"] == USUAL_THRESHOLD
+
+
 def test_bfloat16_trains_too(foil_dataset: Path, tmp_path: Path):
     card = train(foil_dataset, tmp_path, overrides={**TINY, "precision": "bfloat16"})["card"]
     assert card["device"].startswith("cpu bfloat16")
